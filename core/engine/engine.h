@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/engine/batch_builder.h"
+#include "core/engine/block_pool.h"
+#include "core/engine/sequence.h"
+#include "core/engine/token_picker.h"
+#include "core/program/program.h"
+#include "tenon/scheduler.h"
+
+namespace tenon::core {
+
+// What an engine is made of. Everything outlives it.
+struct EngineParts {
+  Program* program = nullptr;
+  Device* device = nullptr;
+  Scheduler* scheduler = nullptr;
+  DecodingChain decoding;
+  int32_t vocabulary = 0;
+  bool shared_pages = false;  // attention can read pages that several sequences refer to
+};
+
+struct EngineStats {
+  int64_t steps = 0;
+  int64_t prompt_tokens = 0;  // computed, recomputed ones too
+  int64_t output_tokens = 0;
+  int64_t draft_tokens = 0;     // proposed and verified
+  int64_t accepted_tokens = 0;  // of these, right
+  int64_t preemptions = 0;
+};
+
+// The loop: the scheduler picks who runs and how many tokens each, a Batch is packed, the Program
+// runs it, the decoding chain picks tokens, requests hear of them. Submit and Cancel: any thread;
+// the rest: one thread, the engine's.
+class Engine {
+ public:
+  explicit Engine(const EngineParts& parts);
+  ~Engine();
+
+  // Queues a request; its number. Refused where it can never run: an empty prompt, ids outside the
+  // vocabulary, prompt + max_tokens beyond the context, logit bias on unknown tokens.
+  Result<uint64_t> Submit(Request request);
+
+  // Ends a request before the next step: its choices get kCancelled, its blocks are free. Unknown
+  // and ended ones are ignored.
+  void Cancel(uint64_t request);
+
+  // One step. 0: something ran; > 0: nothing to do for so many microseconds unless a request comes;
+  // -1: no request is left.
+  int64_t Step();
+
+  // Steps until no request is left, or `stop` is set (checked at each step); then cancels the rest.
+  void RunUntilIdle(const volatile bool* stop = nullptr);
+
+  int32_t MaxContext() const { return parts_.program->Limits().max_context; }
+  int32_t FreeBlocks() const { return pool_.Free(); }
+  int32_t TotalBlocks() const { return pool_.Total(); }
+  const EngineStats& Stats() const { return stats_; }
+
+  // Recounts the references of every block; false if the pool disagrees. For tests.
+  bool Audit() const;
+
+ private:
+  using Owned = std::unique_ptr<Sequence>;
+
+  void TakeInbox();
+  void Enqueue(uint64_t id, std::shared_ptr<const Request> request);
+  void ProposeDrafts();
+  SchedulerView View();
+  void Preempt(Sequence& sequence);
+  void Admit(Sequence& sequence);
+  void Pack(const SchedulePlan& plan);
+  bool GrowBlocks(Sequence& sequence, int32_t tokens);
+  bool MakeWritable(Sequence& sequence, size_t block);
+  bool PreemptForRoom(const Sequence& wanting);
+  void Fork(Sequence& parent);
+  void PickAll();
+  void PickShare(size_t index);
+  void Settle();
+  void Report(Sequence& sequence, const PickSlot& slot, int32_t first_known);
+  void Finish(Sequence& sequence, FinishReason reason, const char* error = "");
+  void FailAll(const char* error);
+  void DropFinished();
+  Sequence* Find(uint64_t id);
+  static SequenceState StateOf(const Sequence& sequence);
+
+  EngineParts parts_;
+  BlockPool pool_;
+  BatchBuilder builder_;
+  EngineStats stats_;
+  std::deque<Owned> waiting_;
+  std::vector<Owned> running_;
+  std::vector<SequenceState> waiting_view_, running_view_;
+  std::vector<Grant> grants_;
+  std::vector<uint64_t> preempted_;
+  std::vector<std::unique_ptr<PickSlot>> slots_;  // by share
+  std::vector<int32_t> known_before_;             // by share
+  uint64_t next_sequence_ = 1;
+  int32_t max_drafts_ = 0;
+
+  std::mutex inbox_mutex_;
+  std::vector<std::pair<uint64_t, std::shared_ptr<const Request>>> inbox_;
+  std::vector<uint64_t> cancelled_;
+  std::vector<std::pair<uint64_t, std::shared_ptr<const Request>>> arrived_;  // the engine's side
+  std::vector<uint64_t> ending_;
+  uint64_t next_request_ = 1;
+};
+
+}  // namespace tenon::core
