@@ -10,6 +10,7 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -33,6 +34,8 @@ find_package(Threads REQUIRED)
 add_library(tenon_flags INTERFACE)
 target_compile_options(tenon_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wno-missing-field-initializers;-fno-math-errno>
+  # g++ 12 sees overlaps in its own std::string (PR 105651).
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
   $<$<AND:$<BOOL:${TENON_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
 
 if(TENON_SANITIZE)
@@ -67,6 +70,14 @@ if(NOT TENON_CUDA STREQUAL "OFF" AND NOT TENON_SANITIZE)
     endif()
     enable_language(CUDA)
     set(CMAKE_CUDA_STANDARD 20)
+    set(CMAKE_CUDA_EXTENSIONS OFF)
+    # CMake before 3.26 does not know that nvcc 12 and later can.
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+    endif()
+    # A conversion of Span to itself is never called: harmless, and said for each use of the template.
+    string(APPEND CMAKE_CUDA_FLAGS " -diag-suppress=554")
     find_package(CUDAToolkit REQUIRED)
     set(TENON_HAS_CUDA ON)
   elseif(TENON_CUDA STREQUAL "ON")

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "tenon/capability.h"
+#include "tenon/types.h"
 
 // The kinds of op that models emit, with their parameters. Every device makes the ops of the first
 // part; linears come from quant, attention from attention, collectives from parallel components.

@@ -77,9 +77,8 @@ namespace internal {
 // Leaves the function with the error of `expression` (a Result) if it has one.
 #define TENON_RETURN_IF_ERROR(expression)                       \
   do {                                                          \
-    if (auto tenon_result = (expression); !tenon_result.ok()) { \
-      return ::tenon::Error(std::move(tenon_result).error());   \
-    }                                                           \
+    if (auto&& tenon_result = (expression); !tenon_result.ok()) \
+      return ::tenon::Error(tenon_result.error());              \
   } while (false)
 
 }  // namespace tenon
