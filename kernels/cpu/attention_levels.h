@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/exp.h"
+#include "kernels/cpu/half.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+// The one body of the attention kernels, which attention.cc, _avx2.cc and _avx512.cc each compile
+// for their level. Everything is local to its file.
+//
+// Scores: a block's K is [d][16 slots]; for each d, a few vectors of slots times the broadcast
+// q[row][d], accumulators in registers, d ascending. Values: for each slot, a few vectors of V's
+// row times the broadcast p[row][slot], slots ascending. Both do rows * vectors multiply-adds for
+// rows + vectors loads; with one or a few rows (decode) reading K and V is the limit, with six it
+// is the multiply-adds.
+namespace tenon::cpu {
+
+const AttentionKernels& AttentionKernelsGeneric();
+const AttentionKernels& AttentionKernelsAvx2();
+const AttentionKernels& AttentionKernelsAvx512();
+
+namespace {
+
+constexpr float kMinusInfinity = -__builtin_inff();
+constexpr int kBlockVectors = kKvBlockSlots / kFloatLanes;
+#if defined(__AVX512F__)
+constexpr int kAccumulators = 24;
+#else
+constexpr int kAccumulators = 12;
+#endif
+
+// x - 0 is x for every x, -0 too, so that the compiler leaves it out.
+inline FloatVector Broadcast(float value) { return value - FloatVector{}; }
+
+// a * b + c, rounded once where the level can.
+inline FloatVector MultiplyAdd(FloatVector a, FloatVector b, FloatVector c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__AVX2__)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+// The sum or the maximum across lanes, by halving.
+template <typename Half, typename Vector>
+inline Half SumHalves(Vector v) {
+  Half half[2];
+  std::memcpy(half, &v, sizeof(v));
+  return half[0] + half[1];
+}
+template <typename Half, typename Vector>
+inline Half MaxHalves(Vector v) {
+  Half half[2];
+  std::memcpy(half, &v, sizeof(v));
+  return half[0] > half[1] ? half[0] : half[1];
+}
+inline float SumLanes(FloatVector v) {
+#if defined(__AVX512F__)
+  const F32x4 four = SumHalves<F32x4>(SumHalves<F32x8>(v));
+#elif defined(__AVX2__)
+  const F32x4 four = SumHalves<F32x4>(v);
+#else
+  const F32x4 four = v;
+#endif
+  return (four[0] + four[2]) + (four[1] + four[3]);
+}
+inline float MaxLanes(FloatVector v) {
+#if defined(__AVX512F__)
+  const F32x4 four = MaxHalves<F32x4>(MaxHalves<F32x8>(v));
+#elif defined(__AVX2__)
+  const F32x4 four = MaxHalves<F32x4>(v);
+#else
+  const F32x4 four = v;
+#endif
+  const float even = four[0] > four[2] ? four[0] : four[2];
+  const float odd = four[1] > four[3] ? four[1] : four[3];
+  return even > odd ? even : odd;
+}
+
+// The stored types: a vector read, one value written.
+struct StoredF32 {
+  using Value = float;
+  static inline FloatVector Load(const Value* from) { return LoadVector(from); }
+  static inline Value Round(float value) { return value; }
+};
+
+struct StoredF16 {
+  using Value = uint16_t;
+  static inline FloatVector Load(const Value* from) {
+#if defined(__AVX512F__)
+    // With a full mask, since g++ 12 warns of the plain form's undefined source operand.
+    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return _mm512_maskz_cvtph_ps(0xffff, half);
+#elif defined(__AVX2__)
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+#else
+    FloatVector v{};
+    for (int i = 0; i < kFloatLanes; ++i) v[i] = F16ToF32(from[i]);
+    return v;
+#endif
+  }
+  static inline Value Round(float value) {
+#if defined(__AVX2__)
+    return static_cast<Value>(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#else
+    return F32ToF16(value);
+#endif
+  }
+};
+
+struct StoredBf16 {
+  using Value = uint16_t;
+  static inline FloatVector Load(const Value* from) {
+    using Words [[gnu::vector_size(sizeof(FloatVector))]] = uint32_t;
+#if defined(__AVX512F__)
+    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    const Words words = __builtin_bit_cast(Words, _mm512_maskz_cvtepu16_epi32(0xffff, half));
+#elif defined(__AVX2__)
+    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    const Words words = __builtin_bit_cast(Words, _mm256_cvtepu16_epi32(half));
+#else
+    const Words words = {from[0], from[1], from[2], from[3]};
+#endif
+    return __builtin_bit_cast(FloatVector, words << 16);
+  }
+  static inline Value Round(float value) { return F32ToBf16(value); }
+};
+
+template <typename Stored>
+void Append(const KvBlock& block, const float* k, const float* v, int32_t slot, uint8_t* to) {
+  using Value = typename Stored::Value;
+  Value* keys = reinterpret_cast<Value*>(to);
+  for (int32_t d = 0; d < block.head_dim; ++d) keys[d * kKvBlockSlots + slot] = Stored::Round(k[d]);
+  const int32_t stride = block.value_stride();
+  Value* values = reinterpret_cast<Value*>(to + block.values_at()) + int64_t{slot} * stride;
+  for (int32_t d = 0; d < block.value_dim; ++d) values[d] = Stored::Round(v[d]);
+  for (int32_t d = block.value_dim; d < stride; ++d) values[d] = Value{};
+}
+
+void AppendAny(const KvBlock& block, const float* k, const float* v, int32_t slot, uint8_t* to) {
+  if (block.dtype == DType::kF16) return Append<StoredF16>(block, k, v, slot, to);
+  if (block.dtype == DType::kBF16) return Append<StoredBf16>(block, k, v, slot, to);
+  Append<StoredF32>(block, k, v, slot, to);
+}
+
+// scores[r][16 * (b - first block) ...] of kBlocks blocks.
+template <typename Stored, int kRows, int kBlocks>
+inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks, float* scores) {
+  using Value = typename Stored::Value;
+  constexpr int kVectors = kBlocks * kBlockVectors;
+  const Value* keys[kBlocks];
+  for (int b = 0; b < kBlocks; ++b) keys[b] = reinterpret_cast<const Value*>(blocks[b]);
+  FloatVector sum[kRows][kVectors] = {};
+  const float* q[kRows];
+  for (int r = 0; r < kRows; ++r) q[r] = tile.q[r];
+  const int64_t head_dim = tile.block.head_dim;
+  for (int64_t d = 0; d < head_dim; ++d) {
+    const int64_t at = d * kKvBlockSlots;
+    FloatVector k[kVectors];
+#pragma GCC unroll 32
+    for (int i = 0; i < kVectors; ++i) {
+      k[i] = Stored::Load(keys[i / kBlockVectors] + at + i % kBlockVectors * kFloatLanes);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVector factor = Broadcast(q[r][d]);
+#pragma GCC unroll 32
+      for (int i = 0; i < kVectors; ++i) sum[r][i] = MultiplyAdd(factor, k[i], sum[r][i]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kVectors; ++i) {
+      StoreVector(scores + r * kAttentionTileSlots + i * kFloatLanes, sum[r][i] * tile.scale);
+    }
+  }
+}
+
+// Blocks [b, end), as many at a time as the registers hold.
+template <typename Stored, int kRows, int kBlocks>
+inline void ScoreFrom(const AttentionTile& tile, int32_t b, int32_t end) {
+  for (; b + kBlocks <= end; b += kBlocks) {
+    ScoreBlocks<Stored, kRows, kBlocks>(tile, tile.blocks + b, tile.scores + b * kKvBlockSlots);
+  }
+  if constexpr (kBlocks > 1) ScoreFrom<Stored, kRows, kBlocks / 2>(tile, b, end);
+}
+
+// part[r][kVectors vectors at `column`] over the tile's slots.
+template <typename Stored, int kRows, int kVectors>
+inline void SumValues(const AttentionTile& tile, int32_t column) {
+  using Value = typename Stored::Value;
+  const int32_t stride = tile.block.value_stride();
+  FloatVector sum[kRows][kVectors] = {};
+  for (int32_t slot = tile.begin; slot < tile.end;) {
+    const int32_t b = slot / kKvBlockSlots;
+    const int32_t after = (b + 1) * kKvBlockSlots;
+    const int32_t stop = after < tile.end ? after : tile.end;
+    const uint8_t* values = tile.blocks[b] + tile.block.values_at();
+    const Value* v =
+        reinterpret_cast<const Value*>(values) + int64_t{slot % kKvBlockSlots} * stride + column;
+    for (; slot < stop; ++slot, v += stride) {
+      FloatVector row[kVectors];
+#pragma GCC unroll 32
+      for (int i = 0; i < kVectors; ++i) row[i] = Stored::Load(v + i * kFloatLanes);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const FloatVector p = Broadcast(tile.scores[r * kAttentionTileSlots + slot]);
+#pragma GCC unroll 32
+        for (int i = 0; i < kVectors; ++i) sum[r][i] = MultiplyAdd(p, row[i], sum[r][i]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kVectors; ++i) {
+      StoreVector(tile.part + r * tile.part_stride + column + i * kFloatLanes, sum[r][i]);
+    }
+  }
+}
+
+template <typename Stored, int kRows, int kVectors>
+inline void SumFrom(const AttentionTile& tile, int32_t column) {
+  const int32_t columns = tile.block.value_stride();
+  for (; column + kVectors * kFloatLanes <= columns; column += kVectors * kFloatLanes) {
+    SumValues<Stored, kRows, kVectors>(tile, column);
+  }
+  if constexpr (kVectors > 1) SumFrom<Stored, kRows, kVectors / 2>(tile, column);
+}
+
+// A row's scores in [first, last), which begin and end with a block.
+struct ScoreRange {
+  float* scores;
+  int32_t first, last;
+};
+
+void Cap(const ScoreRange& row, float soft_cap) {
+  for (int32_t j = row.first; j < row.last; j += kFloatLanes) {
+    const FloatVector s = LoadVector(row.scores + j);
+    StoreVector(row.scores + j, Math::Tanh(s / soft_cap) * soft_cap);
+  }
+}
+
+void Hide(const ScoreRange& row, const RowView& view) {
+  for (int32_t j = row.first; j < row.last && j < view.begin; ++j) row.scores[j] = kMinusInfinity;
+  for (int32_t j = view.end > row.first ? view.end : row.first; j < row.last; ++j) {
+    row.scores[j] = kMinusInfinity;
+  }
+  for (uint64_t hidden = view.hidden; hidden != 0; hidden &= hidden - 1) {
+    const int32_t j = view.hidden_first + __builtin_ctzll(hidden);
+    if (j >= row.first && j < row.last) row.scores[j] = kMinusInfinity;
+  }
+}
+
+// Turns scores into exp(score - max).
+inline void Exponentiate(const ScoreRange& row, float* row_max, float* row_sum) {
+  FloatVector highest = Broadcast(kMinusInfinity);
+  for (int32_t j = row.first; j < row.last; j += kFloatLanes) {
+    const FloatVector s = LoadVector(row.scores + j);
+    highest = s > highest ? s : highest;
+  }
+  const float max = MaxLanes(highest);
+  // A row that sees nothing: -infinity minus any finite number gives exp 0 throughout.
+  const FloatVector subtracted = Broadcast(max == kMinusInfinity ? 0.0f : max);
+  FloatVector sum{};
+  for (int32_t j = row.first; j < row.last; j += kFloatLanes) {
+    const FloatVector p = Math::Exp(LoadVector(row.scores + j) - subtracted);
+    StoreVector(row.scores + j, p);
+    sum += p;
+  }
+  *row_max = max;
+  *row_sum = SumLanes(sum);
+}
+
+constexpr int PowerOfTwoUpTo(int most) {
+  int power = 1;
+  while (power * 2 <= most) power *= 2;
+  return power;
+}
+constexpr int AtMost(int value, int most) { return value < most ? value : most; }
+
+template <typename Stored, int kRows>
+void Attend(const AttentionTile& tile) {
+  constexpr int kVectors = PowerOfTwoUpTo(AtMost(kAccumulators / kRows, 8));
+  constexpr int kBlocks = PowerOfTwoUpTo(AtMost(kVectors / kBlockVectors, 4));
+  const int32_t first = tile.begin / kKvBlockSlots;
+  const int32_t last = (tile.end + kKvBlockSlots - 1) / kKvBlockSlots;
+  ScoreFrom<Stored, kRows, kBlocks>(tile, first, last);
+  for (int32_t r = 0; r < kRows; ++r) {
+    const ScoreRange row = {tile.scores + r * kAttentionTileSlots, first * kKvBlockSlots,
+                            last * kKvBlockSlots};
+    if (tile.soft_cap > 0) Cap(row, tile.soft_cap);
+    Hide(row, tile.views[r]);
+    Exponentiate(row, &tile.max[r], &tile.sum[r]);
+  }
+  SumFrom<Stored, kRows, kVectors>(tile, 0);
+}
+
+template <typename Stored>
+void AttendRows(const AttentionTile& tile) {
+  switch (tile.rows) {
+    case 1:
+      return Attend<Stored, 1>(tile);
+    case 2:
+      return Attend<Stored, 2>(tile);
+    case 3:
+      return Attend<Stored, 3>(tile);
+    case 4:
+      return Attend<Stored, 4>(tile);
+    case 5:
+      return Attend<Stored, 5>(tile);
+    default:
+      return Attend<Stored, kAttentionRows>(tile);
+  }
+}
+
+void AttendAny(const AttentionTile& tile) {
+  if (tile.block.dtype == DType::kF16) return AttendRows<StoredF16>(tile);
+  if (tile.block.dtype == DType::kBF16) return AttendRows<StoredBf16>(tile);
+  AttendRows<StoredF32>(tile);
+}
+
+float Exp(float x) { return Math4::Exp(F32x4{} + x)[0]; }
+
+void Merge(float part_max, float part_sum, const float* part, int32_t value_stride,
+           AttentionRow* row) {
+  if (part_max == kMinusInfinity) return;
+  const float max = row->max > part_max ? row->max : part_max;
+  const float old_factor = row->max == kMinusInfinity ? 0.0f : Exp(row->max - max);
+  const float new_factor = Exp(part_max - max);
+  const FloatVector old_factors = Broadcast(old_factor), new_factors = Broadcast(new_factor);
+  for (int32_t d = 0; d < value_stride; d += kFloatLanes) {
+    const FloatVector added = LoadVector(part + d) * new_factors;
+    StoreVector(row->values + d, MultiplyAdd(LoadVector(row->values + d), old_factors, added));
+  }
+  const float added = part_sum * new_factor;
+  row->sum = __builtin_fmaf(row->sum, old_factor, added);
+  row->max = max;
+}
+
+void Finish(const AttentionRow& row, const float* sink, int32_t value_dim, float* out) {
+  float factor = 0;
+  if (row.max > kMinusInfinity) {
+    const float max = sink != nullptr && *sink > row.max ? *sink : row.max;
+    const float shrink = Exp(row.max - max);
+    const float sum = row.sum * shrink;
+    factor = shrink / (sink == nullptr ? sum : sum + Exp(*sink - max));
+  }
+  for (int32_t d = 0; d < value_dim; ++d) out[d] = row.values[d] * factor;
+}
+
+constexpr AttentionKernels kAttentionKernels = {AppendAny, AttendAny, Merge, Finish};
+
+}  // namespace
+}  // namespace tenon::cpu

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kernels/cpu/half.h"
+
+namespace tenon::cpu {
+namespace {
+
+float Number(int32_t i) { return std::sin(static_cast<float>(i) * 1.7f + 0.3f); }
+
+// A tile whose 128 slots are filled, and up to six rows against it.
+struct Bench {
+  KvBlock block;
+  const AttentionKernels& kernels;
+  std::vector<uint8_t> memory;
+  std::vector<const uint8_t*> blocks;
+  std::vector<float> k, v, q, scores, part;
+  std::vector<const float*> q_rows;
+  std::vector<RowView> views;
+  float max[kAttentionRows], sum[kAttentionRows];
+
+  Bench(Isa isa, KvBlock shape) : block(shape), kernels(AttentionKernelsFor(isa)) {
+    memory.assign(static_cast<size_t>(block.bytes()) * kAttentionTileBlocks, 0xff);
+    k.resize(static_cast<size_t>(block.head_dim) * kAttentionTileSlots);
+    v.resize(static_cast<size_t>(block.value_dim) * kAttentionTileSlots);
+    q.resize(static_cast<size_t>(block.head_dim) * kAttentionRows);
+    for (size_t i = 0; i < k.size(); ++i) k[i] = Number(static_cast<int32_t>(i));
+    for (size_t i = 0; i < v.size(); ++i) v[i] = Number(static_cast<int32_t>(i) + 77);
+    for (size_t i = 0; i < q.size(); ++i) q[i] = Number(3 * static_cast<int32_t>(i));
+    for (int32_t b = 0; b < kAttentionTileBlocks; ++b) {
+      blocks.push_back(memory.data() + b * block.bytes());
+    }
+    for (int32_t j = 0; j < kAttentionTileSlots; ++j) {
+      kernels.append(block, k.data() + j * block.head_dim, v.data() + j * block.value_dim,
+                     j % kKvBlockSlots, memory.data() + j / kKvBlockSlots * block.bytes());
+    }
+    scores.assign(kAttentionRows * kAttentionTileSlots, NAN);
+    part.assign(static_cast<size_t>(kAttentionRows) * block.value_stride(), NAN);
+    for (int32_t r = 0; r < kAttentionRows; ++r) {
+      q_rows.push_back(q.data() + r * block.head_dim);
+      views.push_back({r * 19, 128 - r * 3, 40, uint64_t{5} << r});
+    }
+  }
+
+  void Attend(int32_t first, int32_t rows, int32_t begin, int32_t end) {
+    kernels.attend({block, 0.25f, 0, rows, begin, end, q_rows.data() + first, views.data() + first,
+                    blocks.data(), scores.data(), part.data(), block.value_stride(), max, sum});
+  }
+};
+
+double Stored(DType type, float value) {
+  if (type == DType::kF16) return F16ToF32(F32ToF16(value));
+  return type == DType::kBF16 ? Bf16ToF32(F32ToBf16(value)) : value;
+}
+
+const KvBlock kBlocks[] = {{DType::kF32, 64, 64},   {DType::kF16, 64, 64}, {DType::kBF16, 80, 80},
+                           {DType::kF16, 256, 256}, {DType::kF32, 7, 19},  {DType::kBF16, 1, 1}};
+
+TEST(AttentionKernels, AttendToTheVisibleSlotsOfATile) {
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    for (const KvBlock& block : kBlocks) {
+      Bench bench(IsaLevels()[level].isa, block);
+      bench.Attend(0, kAttentionRows, 0, 128);
+      for (int32_t r = 0; r < kAttentionRows; ++r) {
+        const RowView& view = bench.views[r];
+        std::vector<double> out(block.value_dim);
+        double sum = 0;
+        for (int32_t j = view.begin; j < view.end; ++j) {
+          if (j >= 40 && j < 104 && (view.hidden >> (j - 40) & 1) != 0) continue;
+          double dot = 0;
+          for (int32_t d = 0; d < block.head_dim; ++d) {
+            dot +=
+                double{bench.q_rows[r][d]} * Stored(block.dtype, bench.k[j * block.head_dim + d]);
+          }
+          const double p = std::exp(0.25 * dot - bench.max[r]);
+          EXPECT_LE(p, 1 + 1e-5);
+          sum += p;
+          for (int32_t d = 0; d < block.value_dim; ++d) {
+            out[d] += p * Stored(block.dtype, bench.v[j * block.value_dim + d]);
+          }
+        }
+        EXPECT_NEAR(bench.sum[r] / sum, 1, 3e-6) << IsaLevels()[level].name;
+        for (int32_t d = 0; d < block.value_stride(); ++d) {
+          const double expected = d < block.value_dim ? out[d] / sum : 0;
+          EXPECT_NEAR(bench.part[r * block.value_stride() + d] / sum, expected, 3e-6)
+              << IsaLevels()[level].name << ", row " << r << ", column " << d;
+        }
+      }
+    }
+  }
+}
+
+TEST(AttentionKernels, GiveARowTheSameBitsWithAnyRowsAndBlocksBesideIt) {
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    for (const KvBlock& block : kBlocks) {
+      Bench all(IsaLevels()[level].isa, block), one(IsaLevels()[level].isa, block);
+      all.Attend(0, kAttentionRows, 0, 128);
+      for (int32_t rows = 1; rows < kAttentionRows; ++rows) {
+        const int32_t first = kAttentionRows - rows;
+        one.Attend(first, rows, one.views[first].begin, one.views[first].end);
+        for (int32_t r = 0; r < rows; ++r) {
+          const size_t stride = static_cast<size_t>(block.value_stride());
+          EXPECT_EQ(std::memcmp(&one.part[r * stride], &all.part[(first + r) * stride], 4 * stride),
+                    0)
+              << IsaLevels()[level].name << ", " << rows << " rows";
+          EXPECT_EQ(one.sum[r], all.sum[first + r]);
+          EXPECT_EQ(one.max[r], all.max[first + r]);
+        }
+      }
+    }
+  }
+}
+
+TEST(AttentionKernels, MergePartsAndDivideBySumAndSink) {
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    const AttentionKernels& kernels = AttentionKernelsFor(IsaLevels()[level].isa);
+    std::vector<float> values(16, 0.0f), first(16, 3.0f), second(16, 10.0f), out(5, NAN);
+    AttentionRow row = {-INFINITY, 0, values.data()};
+    kernels.finish(row, nullptr, 5, out.data());
+    EXPECT_EQ(out[4], 0) << "a row that saw nothing";
+    kernels.merge(-INFINITY, 0, second.data(), 16, &row);
+    EXPECT_EQ(row.sum, 0);
+    kernels.merge(1, 2, first.data(), 16, &row);
+    kernels.merge(-INFINITY, 0, second.data(), 16, &row);
+    EXPECT_EQ(row.max, 1);
+    EXPECT_EQ(row.sum, 2);
+    EXPECT_EQ(values[15], 3);
+    kernels.merge(3, 4, second.data(), 16, &row);
+    const double sum = 4 + 2 * std::exp(-2), value = 10 + 3 * std::exp(-2);
+    EXPECT_NEAR(row.sum, sum, 1e-6);
+    EXPECT_NEAR(values[0], value, 2e-6);
+    kernels.finish(row, nullptr, 5, out.data());
+    EXPECT_NEAR(out[4], value / sum, 1e-6);
+    for (const float sink : {-50.0f, 2.0f, 5.0f, 90.0f}) {
+      kernels.finish(row, &sink, 5, out.data());
+      EXPECT_NEAR(out[0], value / (sum + std::exp(double{sink} - 3)), 1e-6) << sink;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tenon::cpu

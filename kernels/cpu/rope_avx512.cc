@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/rope_levels.h"
+
+namespace tenon::cpu {
+
+const RopeFunctions& RopeAvx512() { return kRope; }
+
+}  // namespace tenon::cpu
