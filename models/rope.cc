@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/rope.h"
+
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "fmt/format.h"
+#include "models/settings.h"
+#include "models/weights/quoted.h"
+
+namespace tenon::models {
+namespace {
+
+constexpr double kMostTheta = 1e12;
+constexpr double kMostFactor = 1e6;
+
+float ScaledLlama3(const RopeSpec& spec, float frequency) {
+  const float original = static_cast<float>(spec.original_context);
+  const float low = static_cast<float>(spec.low_frequency);
+  const float high = static_cast<float>(spec.high_frequency);
+  const float factor = static_cast<float>(spec.factor);
+  const float wave = static_cast<float>(2 * std::numbers::pi) / frequency;
+  if (wave < original / high) return frequency;
+  if (wave > original / low) return frequency / factor;
+  const float smooth = (original / wave - low) / (high - low);
+  return (1 - smooth) * frequency / factor + smooth * frequency;
+}
+
+// The scaling called `type`, with its numbers under `group`.
+void ReadScaling(Settings& in, std::string_view type, const std::string& group, RopeSpec* out) {
+  if (type == "default" || type == "none") return;
+  if (type != "linear" && type != "llama3") {
+    in.Fail(fmt::format("the type of {} is {}; default, linear and llama3 are known", group,
+                        Quoted(type)));
+    return;
+  }
+  out->factor = in.Real(group + ".factor", 1e-3, kMostFactor);
+  out->scaling = RopeScaling::kLinear;
+  if (type != "llama3") return;
+  out->scaling = RopeScaling::kLlama3;
+  out->low_frequency = in.Real(group + ".low_freq_factor", 1e-3, kMostFactor);
+  out->high_frequency = in.Real(group + ".high_freq_factor", 1e-3, kMostFactor);
+  out->original_context = in.Integer(group + ".original_max_position_embeddings", 1, 1 << 30);
+  if (!(out->high_frequency > out->low_frequency)) {
+    in.Fail(fmt::format("{}.high_freq_factor is {}; more than low_freq_factor ({}) expected", group,
+                        out->high_frequency, out->low_frequency));
+  }
+}
+
+int32_t RotaryDim(Settings& in, double fraction, int32_t head_dim) {
+  const int32_t dim = static_cast<int32_t>(fraction * head_dim);
+  if (dim >= 2 && dim % 2 == 0) return dim;
+  in.Fail(
+      fmt::format("RoPE turns {} of {} columns; an even number from 2 on expected", dim, head_dim));
+  return 2;
+}
+
+}  // namespace
+
+std::vector<float> InverseFrequencies(const RopeSpec& spec) {
+  std::vector<float> out(static_cast<size_t>(spec.rotary_dim / 2));
+  for (size_t i = 0; i < out.size(); ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(spec.rotary_dim);
+    const float power = static_cast<float>(std::pow(spec.theta, double{exponent}));
+    out[i] = 1.0f / power;
+    if (spec.scaling == RopeScaling::kLinear) out[i] /= static_cast<float>(spec.factor);
+    if (spec.scaling == RopeScaling::kLlama3) out[i] = ScaledLlama3(spec, out[i]);
+  }
+  return out;
+}
+
+RopeSpec ReadConfigRope(Settings& in, std::string_view group, int32_t head_dim,
+                        double default_theta) {
+  RopeSpec out;
+  const std::string base(group);
+  double fraction = in.RealOr("partial_rotary_factor", 1, 0, 1);
+  out.theta = in.RealOr("rope_theta", default_theta, 1, kMostTheta);
+  if (in.Has(base)) {
+    out.theta = in.RealOr(base + ".rope_theta", out.theta, 1, kMostTheta);
+    fraction = in.RealOr(base + ".partial_rotary_factor", fraction, 0, 1);
+    ReadScaling(in, in.TextOr(base + ".rope_type", "default"), base, &out);
+  } else if (in.Has("rope_scaling")) {
+    const std::string_view older = in.TextOr("rope_scaling.type", "default");
+    ReadScaling(in, in.TextOr("rope_scaling.rope_type", older), "rope_scaling", &out);
+  }
+  out.rotary_dim = RotaryDim(in, fraction, head_dim);
+  return out;
+}
+
+RopeSpec ReadGgufRope(Settings& in, int32_t head_dim) {
+  RopeSpec out;
+  out.theta = in.RealOr("rope.freq_base", 10000, 1, kMostTheta);
+  out.rotary_dim = in.IntegerOr("rope.dimension_count", head_dim, 2, head_dim);
+  if (out.rotary_dim % 2 != 0) RotaryDim(in, 1, out.rotary_dim);
+  const double older = in.RealOr("rope.scale_linear", 1, 1e-3, kMostFactor);
+  const std::string_view type = in.TextOr("rope.scaling.type", older != 1 ? "older" : "none");
+  if (type == "older") {
+    out.scaling = RopeScaling::kLinear;
+    out.factor = older;
+  } else if (type == "linear") {
+    ReadScaling(in, type, "rope.scaling", &out);
+  } else if (type != "none") {
+    in.Fail(fmt::format("rope.scaling.type is {}; none and linear are known", Quoted(type)));
+  }
+  return out;
+}
+
+}  // namespace tenon::models

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace tenon::models {
+
+class Settings;
+
+// How frequencies are changed for contexts beyond the one trained first.
+enum class RopeScaling { kNone, kLinear, kLlama3 };
+
+// One table of rotary frequencies. Su et al. 2021, "RoFormer"; llama3: Dubey et al. 2024, "The
+// Llama 3 Herd of Models".
+struct RopeSpec {
+  double theta = 10000;
+  int32_t rotary_dim = 0;  // columns of a head that turn; even
+  RopeScaling scaling = RopeScaling::kNone;
+  double factor = 1;            // linear, llama3
+  double low_frequency = 1;     // llama3: waves longer than original_context / low are scaled
+  double high_frequency = 4;    // llama3: waves shorter than original_context / high are not
+  double original_context = 0;  // llama3
+};
+
+// [rotary_dim / 2], entry i = theta^(-2 i / rotary_dim), scaled as the spec says. Rounded to f32
+// where the reference implementation rounds.
+std::vector<float> InverseFrequencies(const RopeSpec& spec);
+
+// Reads a table from a Hugging Face config: {rope_theta, rope_type, …} under `group` where it is
+// there ("rope_parameters", "rope_parameters.full_attention"), else the older rope_theta and
+// rope_scaling. Problems go to `in`.
+RopeSpec ReadConfigRope(Settings& in, std::string_view group, int32_t head_dim,
+                        double default_theta);
+
+// Reads rope.* of a GGUF file; `in` has the architecture as its prefix.
+RopeSpec ReadGgufRope(Settings& in, int32_t head_dim);
+
+}  // namespace tenon::models

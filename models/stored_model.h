@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "models/tokenizer_source.h"
+#include "models/weights/config.h"
+#include "models/weights/tensor_source.h"
+#include "tenon/model.h"
+
+namespace tenon::models {
+
+// A model read from files: what tenon::Model promises, and what the files say of the tokens.
+class StoredModel : public Model {
+ public:
+  virtual const TokenizerSource& Tokens() const = 0;
+};
+
+// The opened files of one model. A model takes it over whole, since its weights are views into it.
+struct ModelFiles {
+  std::unique_ptr<TensorSource> tensors;
+  std::unique_ptr<ConfigFile> config;      // Hugging Face folders only
+  const ScalarSource* settings = nullptr;  // the config, or the metadata inside `tensors`
+  TokenizerSource tokens;
+  std::string name;  // for people
+  bool gguf = false;
+};
+
+}  // namespace tenon::models

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/weights/tensor_source.h"
+#include "tenon/result.h"
+
+namespace tenon::models {
+
+// The tensors that one safetensors file describes, in the order of their data.
+struct SafetensorsHeader {
+  std::vector<char> names;            // all names, one behind the other
+  std::vector<StoredTensor> tensors;  // names view `names`, data views the bytes
+};
+
+// Parses and checks the header of `bytes`, a whole file.
+Result<SafetensorsHeader> ReadSafetensorsHeader(std::span<const std::byte> bytes,
+                                                const std::string& path);
+
+// The file names in an index's weight_map, each once, in order. Names must be plain: no folder.
+Result<std::vector<std::string>> ReadShardNames(std::string_view json, const std::string& path);
+
+// Calls visit(context, tensor, file) for each entry of an index's weight_map; stops at the first
+// visit that returns false.
+Result<void> VisitWeightMap(std::string_view json, const std::string& path,
+                            bool (*visit)(void* context, std::string_view tensor,
+                                          std::string_view file),
+                            void* context);
+
+}  // namespace tenon::models
