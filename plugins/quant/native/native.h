@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/cpu/isa.h"
+#include "plugins/quant/common/weight_arena.h"
+#include "tenon/component.h"
+#include "tenon/device.h"
+#include "tenon/option.h"
+#include "tenon/quant.h"
+
+namespace tenon::quant {
+
+struct NativeWorkspace;
+class NativeLinear;
+
+// Weights as stored. With int8 activations the block types are interleaved once, at Plan, and
+// multiplied in integers; other types, and everything with f32 activations, are read where the file
+// is mapped.
+class NativeQuant final : public Component, public Quant {
+ public:
+  static constexpr OptionInfo kOptions[] = {
+      {"activations", OptionType::kString, "int8",
+       "int8: inputs rounded in blocks of 32, fast; f32: exact", 0, 0, "int8|f32"},
+  };
+
+  // Throws std::runtime_error where the device is no CPU or its ISA is not known here.
+  explicit NativeQuant(const CreateArgs& args);
+  ~NativeQuant();
+
+  void* Query(const char* name) noexcept override { return Offer<Quant>(this, name); }
+  Status Plan(const OpSpec& spec, PlannedOp* out) noexcept override;
+
+ private:
+  Host& host_;
+  Device& device_;
+  cpu::Isa isa_;
+  bool int8_;
+  std::unique_ptr<NativeWorkspace> workspace_;
+  WeightArena arena_;
+  std::vector<std::unique_ptr<NativeLinear>> ops_;
+};
+
+}  // namespace tenon::quant
