@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "tenon/device.h"
+#include "tenon/host.h"
+#include "tenon/op.h"
+#include "tenon/ops.h"
+#include "tenon/option.h"
+
+// What every attention component for the CPU asks of its options and operands.
+namespace tenon::attention {
+
+inline constexpr int32_t kMaxHeadDim = 1024;
+
+// The option that every attention component has, and its value.
+inline constexpr OptionInfo kKvTypeOption = {
+    "kv_type", OptionType::kString, "f16", "How K and V are stored.", 0, 0, "f32|f16|bf16"};
+DType KvTypeOf(const Options& options);
+
+// Whether this machine's processor is a device that `device` stands for: kUnsupported, after
+// Host::Fail, for none and for any other kind than "cpu".
+Status CheckDevice(Host& host, const Device* device);
+
+// Positive, consistent numbers within limits; kInvalid after Host::Fail.
+Status CheckLayer(Host& host, const AttentionParams& layer);
+
+// Rows of f32 in memory that outlives the op.
+struct FloatRows {
+  uint8_t* data;
+  int64_t row_bytes;
+
+  float* Row(int32_t row) const {
+    return reinterpret_cast<float*>(data + static_cast<int64_t>(row) * row_bytes);
+  }
+};
+
+struct AttentionOperands {
+  AttentionParams layer;
+  FloatRows q, k, v, out;
+  const float* sinks;  // [heads], or null
+  uint8_t* pages;
+};
+
+// Reads an op's spec into `out`. kUnsupported: another kind of op; kInvalid, after Host::Fail with
+// the op's name: operands that do not fit the parameters, or pages of other bytes than
+// `page_bytes`.
+Status ReadSpec(Host& host, const OpSpec& spec, AttentionOperands* out);
+Status CheckPages(Host& host, const OpSpec& spec, uint64_t page_bytes);
+
+}  // namespace tenon::attention

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/cpu/attention.h"
+#include "plugins/attention/common/attention_spec.h"
+#include "plugins/attention/common/scratch.h"
+#include "tenon/attention.h"
+#include "tenon/component.h"
+
+namespace tenon::attention {
+
+// Attention over KV blocks of 16 slots (kernels/cpu/attention.h), which lie in pages of any number
+// of blocks: the computation that `flash` and `paged` share, bit for bit. A page holds its KV heads
+// one after another, each the page's blocks in the order of their slots.
+class TiledAttention : public Component, public Attention {
+ public:
+  // page_tokens: a multiple of 16, or 0 for one page a sequence.
+  TiledAttention(const CreateArgs& args, int32_t page_tokens);
+  ~TiledAttention();
+  TiledAttention(const TiledAttention&) = delete;
+  TiledAttention& operator=(const TiledAttention&) = delete;
+
+  void* Query(const char* interface_name) noexcept override;
+  Status LayOut(const AttentionParams& layer, int32_t max_context, KvLayout* out) noexcept override;
+  Status Plan(const OpSpec& spec, PlannedOp* out) noexcept override;
+
+ private:
+  class TiledOp;
+
+  int32_t BlocksInPage() const;
+
+  Host& host_;
+  Device* const device_;
+  const DType kv_type_;
+  const int32_t page_tokens_;
+  int32_t max_context_ = 0;  // 0 before LayOut
+  Scratch scratch_;
+  std::vector<std::unique_ptr<TiledOp>> ops_;
+};
+
+}  // namespace tenon::attention

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+#include "plugins/attention/common/attention_rig.h"
+
+// One attention op on one lane: decode at a context, and a prompt of 512 tokens. Bytes are those of
+// K and V that must be read once; operations are two for each of the two multiply-adds a score.
+extern "C" const tenon::PluginInfo* tenon_plugin_v1_attention_paged();
+
+namespace tenon::attention {
+namespace {
+
+struct Model {
+  const char* name;
+  AttentionParams layer;
+};
+constexpr Model kModels[] = {{"smollm2-135m", {0, 9, 3, 64, 64, 0.125f, 0, 0, 0}},
+                             {"gemma-3-270m", {0, 4, 1, 256, 256, 0.0625f, 0, 0, 0}}};
+
+void Measure(benchmark::State& state, const Model& model, const std::string& isa,
+             const char* kv_type, int32_t context, int32_t tokens) {
+  RigSetup setup;
+  setup.layer = model.layer;
+  setup.isa = isa;
+  setup.options = {{"kv_type", kv_type}};
+  setup.max_context = context + tokens;
+  setup.max_tokens = 512;
+  setup.max_sequences = 1;
+  RigSession session(*tenon_plugin_v1_attention_paged(), setup);
+  for (int32_t at = 0; at < context; at += 512) session.Run({{0, 512}});
+  session.Run({{0, tokens}});
+  for (auto _ : state) session.RunAgain();
+  const double slots = context + (tokens + 1) / 2.0;  // that a token sees, on average
+  const AttentionParams& p = model.layer;
+  const double operations = 2.0 * tokens * slots * p.heads * (p.head_dim + p.value_dim);
+  const auto rate = [](double amount) {
+    return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
+  };
+  state.counters["GFLOP/s"] = rate(operations * 1e-9);
+  if (tokens == 1) {
+    state.counters["GB/s"] = rate(static_cast<double>(session.KvBytes(context)) * 1e-9);
+  }
+}
+
+void Register() {
+  for (const std::string& isa : RigIsas()) {
+    for (const Model& model : kModels) {
+      for (const char* type : {"f16", "f32", "bf16"}) {
+        const std::string name = isa + "/" + model.name + "/" + type;
+        const auto add = [&](const std::string& what, int32_t context, int32_t tokens) {
+          benchmark::RegisterBenchmark((name + "/" + what).c_str(), Measure, model, isa, type,
+                                       context, tokens);
+        };
+        add("decode@1024", 1024, 1);
+        add("decode@4096", 4096, 1);
+        add("prefill512", 0, 512);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tenon::attention
+
+int main(int count, char** arguments) {
+  benchmark::Initialize(&count, arguments);
+  tenon::attention::Register();
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "plugins/attention/common/attention_spec.h"
+#include "tenon/attention.h"
+#include "tenon/component.h"
+
+namespace tenon::attention {
+
+// The formula of kAttention as it stands in tenon/ops.h: two passes over the scores of a query
+// head, in double. What other components are measured against.
+class ReferenceAttention final : public Component, public Attention {
+ public:
+  static constexpr OptionInfo kOptions[] = {kKvTypeOption};
+
+  explicit ReferenceAttention(const CreateArgs& args);
+  ~ReferenceAttention();
+  ReferenceAttention(const ReferenceAttention&) = delete;
+  ReferenceAttention& operator=(const ReferenceAttention&) = delete;
+
+  void* Query(const char* interface_name) noexcept override;
+  Status LayOut(const AttentionParams& layer, int32_t max_context, KvLayout* out) noexcept override;
+  Status Plan(const OpSpec& spec, PlannedOp* out) noexcept override;
+
+ private:
+  class ReferenceOp;
+
+  Host& host_;
+  Device* const device_;
+  const DType kv_type_;
+  int32_t max_context_ = 0;  // 0 before LayOut
+  std::vector<std::unique_ptr<ReferenceOp>> ops_;
+};
+
+}  // namespace tenon::attention
