@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "apps/assemble/session.h"
+#include "tenon/result.h"
+
+// What the commands share. Each add-function puts its subcommand into `app`; when the user named
+// it, `exit_code` is set to what the process returns.
+namespace tenon::apps {
+
+inline constexpr int kSuccess = 0;
+inline constexpr int kFailure = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kInterrupted = 130;
+
+void AddRun(CLI::App& app, int& exit_code);
+void AddBench(CLI::App& app, int& exit_code);
+void AddScore(CLI::App& app, int& exit_code);
+void AddTokenize(CLI::App& app, int& exit_code);
+void AddExplain(CLI::App& app, int& exit_code);
+void AddPlugins(CLI::App& app, int& exit_code);
+void AddDevices(CLI::App& app, int& exit_code);
+void AddPull(CLI::App& app, int& exit_code);
+
+// Prints the error to stderr; the exit code that belongs to it.
+int Report(const Error& error);
+
+// Adds PIPELINE, --set and --plugin-dir.
+void AddPipelineArguments(CLI::App& command, SessionOptions& options);
+
+// The whole of a file, or of standard input for "-". At most `most` bytes.
+Result<std::string> ReadFile(const std::string& path, size_t most);
+
+// While one exists, Ctrl-C sets Interrupted() instead of ending the process.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  bool Interrupted() const;
+  const volatile bool* Flag() const;
+
+ private:
+  struct sigaction before_;
+};
+
+// Runs the tests of a list such as "1,8" of whole numbers; kInvalid names `what`.
+Result<std::vector<int32_t>> ParseIntegers(const std::string& text, const char* what);
+
+}  // namespace tenon::apps
