@@ -120,7 +120,8 @@ TEST(RowsOf, CoversEveryRowOnceForAnyNumberOfLanes) {
     for (int32_t count : {1, 2, 3, 16, 65}) {
       int32_t next = 0;
       for (int32_t i = 0; i < count; ++i) {
-        const RowRange range = RowsOf(Lane{i, count, nullptr, nullptr, nullptr, nullptr}, rows);
+        const RowRange range =
+            RowsOf(Lane{i, count, nullptr, nullptr, nullptr, nullptr, nullptr}, rows);
         EXPECT_EQ(range.begin, next);
         EXPECT_LE(range.begin, range.end);
         next = range.end;

@@ -23,6 +23,7 @@ struct Executor::Walk {
   Span<const Step> steps;
   const Batch* batch;
   uint64_t* nanoseconds;
+  int32_t failure = 0;        // a Status: the last one that an op set
   uint64_t last_start = 0;    // out, if timed: when lane 0 started the last step
   uint64_t last_meeting = 0;  // out: the first step behind the last meeting
 };
@@ -58,7 +59,7 @@ Status Executor::Run(Span<const Step> steps, const Batch& batch, uint64_t* nanos
         &walk);
     Clear(walk.last_meeting, steps.size);
     if (nanoseconds != nullptr) nanoseconds[steps.size - 1] += NowNs() - walk.last_start;
-    status = Status::kOk;
+    status = static_cast<Status>(walk.failure);
   }
   busy_.store(false, std::memory_order_release);
   return status;
@@ -68,7 +69,7 @@ Status Executor::Run(Span<const Step> steps, const Batch& batch, uint64_t* nanos
 // that is waited for.
 void Executor::WalkSteps(Walk* walk, int32_t index) noexcept {
   const bool timed = index == 0 && walk->nanoseconds != nullptr;
-  Lane lane{index, team_->lanes(), nullptr, nullptr, team_, &MeetTeam};
+  Lane lane{index, team_->lanes(), nullptr, nullptr, team_, &MeetTeam, &walk->failure};
   uint64_t start = timed ? NowNs() : 0;
   uint64_t last_meeting = 0;
   int32_t cleaner = 0;

@@ -83,6 +83,19 @@ TEST(Executor, NoLanePassesAMeetingBeforeAllHaveCome) {
   }
 }
 
+TEST(Executor, ReturnsWhatAnOpReportedOnceAllStepsAreOver) {
+  Team team(2, Processors(), {});
+  Executor executor(&team);
+  std::atomic<int> after{0};
+  FunctionOp broken([](const Batch&, const Lane& lane) {
+    if (lane.index == 1) lane.Fail(Status::kIo);
+  });
+  FunctionOp fine([&](const Batch&, const Lane&) { ++after; });
+  EXPECT_EQ(RunSteps(executor, {{&broken, 0}, {&fine, 1}}), Status::kIo);
+  EXPECT_EQ(after, 2);
+  EXPECT_EQ(RunSteps(executor, {{&fine, 0}}), Status::kOk);
+}
+
 TEST(Executor, OpsMayMeetInside) {
   for (int32_t lanes = 1; lanes <= 4; ++lanes) {
     Team team(lanes, Processors(), {});

@@ -223,12 +223,14 @@ Status CudaDevice::Run(Span<const Step> steps, const Batch& batch, uint64_t* nan
     events_.push_back(event);
   }
   int64_t pieces = 0;
+  int32_t failure = 0;
   const Lane lane{.index = 0,
                   .count = 1,
                   .stream = stream_,
                   .next_piece = &pieces,
                   .team = nullptr,
-                  .meet = nullptr};
+                  .meet = nullptr,
+                  .failure = &failure};
   for (uint64_t i = 0; i < steps.size; ++i) {
     pieces = 0;
     if (nanoseconds != nullptr) cudaEventRecord(events_[i], stream_);
@@ -243,7 +245,7 @@ Status CudaDevice::Run(Span<const Step> steps, const Batch& batch, uint64_t* nan
     cudaEventElapsedTime(&milliseconds, events_[i], events_[i + 1]);
     nanoseconds[i] += static_cast<uint64_t>(static_cast<double>(milliseconds) * 1e6);
   }
-  return Status::kOk;
+  return static_cast<Status>(failure);
 }
 
 void CudaDevice::ParallelFor(int64_t count, void (*fn)(void* context, int64_t i) noexcept,

@@ -35,7 +35,7 @@ class Device : public OpMaker {
   virtual void* Allocate(uint64_t bytes) noexcept = 0;
   virtual void Free(void* memory) noexcept = 0;
 
-  // Copies, and returns when it is done.
+  // Copies, and returns when it is done. Thread: any, several at once, while nothing runs.
   virtual Status Copy(void* to, const void* from, uint64_t bytes, CopyKind kind) noexcept = 0;
 
   // Runs the steps over the batch (in host memory) and returns when their results can be copied.

@@ -59,10 +59,16 @@ struct Lane {
   int64_t* next_piece;  // shared by the lanes for this op of this step; 0 when the op starts
   void* team;
   void (*meet)(void* team, int32_t lane) noexcept;
+  int32_t* failure;  // shared by the lanes of a run; a Status, kOk at its start
 
   // Waits for every lane to arrive; all lanes of an op call it equally often. CPU only.
   void Meet() const noexcept {
     if (count > 1) meet(team, index);
+  }
+  // For what no Plan can foresee (a peer of a collective is gone): the run goes on over whatever
+  // values there are, and Device::Run returns `status` when it is over.
+  void Fail(Status status) const noexcept {
+    __atomic_store_n(failure, static_cast<int32_t>(status), __ATOMIC_RELAXED);
   }
   // Takes the next `n` pieces of this op's work; returns the first. Work is over when the number is
   // past the end.
@@ -89,8 +95,8 @@ enum class Split : uint32_t {
 // An executable step. Owned by the maker that planned it, and ended with it.
 class Op {
  public:
-  // Does this lane's share. Allocates nothing, takes no lock, cannot fail; on CUDA it only enqueues
-  // on lane.stream and can be captured into a graph. Thread: the lane's.
+  // Does this lane's share. Allocates nothing, takes no lock, does not fail (see Lane::Fail); on
+  // CUDA it only enqueues on lane.stream and can be captured into a graph. Thread: the lane's.
   virtual void Run(const Batch& batch, const Lane& lane) noexcept = 0;
 
  protected:
