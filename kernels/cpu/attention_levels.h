@@ -149,6 +149,34 @@ void AppendAny(const KvBlock& block, const float* k, const float* v, int32_t slo
   Append<StoredF32>(block, k, v, slot, to);
 }
 
+// sum[r][i] += factor(r) * vector(i). The fewer of the two are kept in registers beside the sums:
+// sixteen registers hold three rows of four vectors this way, and no other.
+template <int kRows, int kVectors, typename Factor, typename Vector>
+[[gnu::always_inline]] inline void AddProducts(const Factor& factor, const Vector& vector,
+                                               FloatVector (&sum)[kRows][kVectors]) {
+  if constexpr (kRows < kVectors) {
+    FloatVector factors[kRows];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) factors[r] = factor(r);
+#pragma GCC unroll 32
+    for (int i = 0; i < kVectors; ++i) {
+      const FloatVector v = vector(i);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) sum[r][i] = MultiplyAdd(factors[r], v, sum[r][i]);
+    }
+  } else {
+    FloatVector vectors[kVectors];
+#pragma GCC unroll 32
+    for (int i = 0; i < kVectors; ++i) vectors[i] = vector(i);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVector f = factor(r);
+#pragma GCC unroll 32
+      for (int i = 0; i < kVectors; ++i) sum[r][i] = MultiplyAdd(f, vectors[i], sum[r][i]);
+    }
+  }
+}
+
 // scores[r][16 * (b - first block) ...] of kBlocks blocks.
 template <typename Stored, int kRows, int kBlocks>
 inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks, float* scores) {
@@ -162,17 +190,12 @@ inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks,
   const int64_t head_dim = tile.block.head_dim;
   for (int64_t d = 0; d < head_dim; ++d) {
     const int64_t at = d * kKvBlockSlots;
-    FloatVector k[kVectors];
-#pragma GCC unroll 32
-    for (int i = 0; i < kVectors; ++i) {
-      k[i] = Stored::Load(keys[i / kBlockVectors] + at + i % kBlockVectors * kFloatLanes);
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const FloatVector factor = Broadcast(q[r][d]);
-#pragma GCC unroll 32
-      for (int i = 0; i < kVectors; ++i) sum[r][i] = MultiplyAdd(factor, k[i], sum[r][i]);
-    }
+    AddProducts<kRows, kVectors>(
+        [&](int r) { return Broadcast(q[r][d]); },
+        [&](int i) {
+          return Stored::Load(keys[i / kBlockVectors] + at + i % kBlockVectors * kFloatLanes);
+        },
+        sum);
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -206,15 +229,9 @@ inline void SumValues(const AttentionTile& tile, int32_t column) {
     const Value* v =
         reinterpret_cast<const Value*>(values) + int64_t{slot % kKvBlockSlots} * stride + column;
     for (; slot < stop; ++slot, v += stride) {
-      FloatVector row[kVectors];
-#pragma GCC unroll 32
-      for (int i = 0; i < kVectors; ++i) row[i] = Stored::Load(v + i * kFloatLanes);
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-        const FloatVector p = Broadcast(tile.scores[r * kAttentionTileSlots + slot]);
-#pragma GCC unroll 32
-        for (int i = 0; i < kVectors; ++i) sum[r][i] = MultiplyAdd(p, row[i], sum[r][i]);
-      }
+      AddProducts<kRows, kVectors>(
+          [&](int r) { return Broadcast(tile.scores[r * kAttentionTileSlots + slot]); },
+          [&](int i) { return Stored::Load(v + i * kFloatLanes); }, sum);
     }
   }
 #pragma GCC unroll 8
