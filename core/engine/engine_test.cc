@@ -3,28 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cmath>
 #include <map>
-#include <new>
 #include <random>
 
 #include "core/engine/fake_parts.h"
-
-namespace {
-std::atomic<int64_t> g_allocations{0};
-}  // namespace
-
-// Not inlined: the compiler would pair the library's delete with malloc and warn.
-__attribute__((noinline)) void* operator new(std::size_t bytes) {
-  ++g_allocations;
-  if (void* memory = std::malloc(bytes)) return memory;
-  throw std::bad_alloc();
-}
-__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
-__attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "sdk/testing/allocation_count.h"
 
 namespace tenon::core {
 namespace {
@@ -292,9 +276,9 @@ TEST(Engine, AllocatesNothingInAStep) {
     ASSERT_TRUE(fake.engine->Submit(std::move(request)).ok());
   }
   for (int i = 0; i < 3; ++i) EXPECT_EQ(fake.engine->Step(), 0);
-  const int64_t before = g_allocations;
+  const int64_t before = tenon::testing::AllocationCount();
   for (int i = 0; i < 90; ++i) EXPECT_EQ(fake.engine->Step(), 0);
-  EXPECT_EQ(g_allocations - before, 0);
+  EXPECT_EQ(tenon::testing::AllocationCount() - before, 0);
 }
 
 }  // namespace

@@ -3,29 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "plugins/attention/common/attention_cases.h"
+#include "sdk/testing/allocation_count.h"
 
 extern "C" const tenon::PluginInfo* tenon_plugin_v1_attention_paged();
 extern "C" const tenon::PluginInfo* tenon_plugin_v1_attention_flash();
 extern "C" const tenon::PluginInfo* tenon_plugin_v1_attention_reference();
-
-namespace {
-std::atomic<int64_t> news{0};
-}  // namespace
-
-// Not inlined: g++ 12 takes the pair apart and warns that free does not belong to new.
-[[gnu::noinline]] void* operator new(size_t bytes) {
-  ++news;
-  void* memory = std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace tenon::attention {
 namespace {
@@ -193,9 +176,9 @@ TEST(PagedAttention, AllocatesNothingInRun) {
   RigSession session(Paged(), SetupOf(kSmol, 600, RigIsas().back()));
   for (const std::vector<StepPart>& step : Steps{{{0, 500}, {1, 1}}, {{0, 1}, {1, 1}}}) {
     session.Run(step);
-    const int64_t host = news, device = session.device().allocations;
+    const int64_t host = tenon::testing::AllocationCount(), device = session.device().allocations;
     session.RunAgain();
-    EXPECT_EQ(news, host);
+    EXPECT_EQ(tenon::testing::AllocationCount(), host);
     EXPECT_EQ(session.device().allocations, device);
   }
 }

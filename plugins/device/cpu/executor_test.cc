@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "plugins/device/cpu/allocation_count.h"
+#include "sdk/testing/allocation_count.h"
 
 namespace tenon::cpu {
 namespace {
@@ -182,14 +182,14 @@ TEST(Executor, AllocatesNothingOnceItHasSeenAList) {
     const std::vector<Step> steps(600, Step{&op, 1});
     std::vector<uint64_t> times(steps.size());
     ASSERT_EQ(RunSteps(executor, steps, times.data()), Status::kOk);
-    const int64_t before = AllocationCount();
+    const int64_t before = testing::AllocationCount();
     for (int run = 0; run < 20; ++run) {
       ASSERT_EQ(RunSteps(executor, steps, times.data()), Status::kOk);
       int calls[3] = {};
       executor.ParallelFor(
           3, [](void* context, int64_t i) noexcept { static_cast<int*>(context)[i]++; }, calls);
     }
-    EXPECT_EQ(AllocationCount(), before);
+    EXPECT_EQ(testing::AllocationCount(), before);
   }
 }
 
