@@ -109,14 +109,14 @@ TEST(Tokenizer, AddsBosAndEosAsTheVocabularySays) {
 }
 
 TEST(Tokenizer, KnowsWhatEndsAnAnswer) {
-  Vocabulary v = testing::ByteVocabulary({});
+  Vocabulary v = testing::ByteVocabulary({{"a", "b"}});
   v.eos = 3;
   v.eot = 9;
   v.more_eos = {12};
   const Tokenizer t = Made(std::move(v));
-  EXPECT_THAT(t.EndOfGeneration(), ElementsAre(3, 9, 12, 256, 257));
-  EXPECT_TRUE(t.IsEndOfGeneration(257));
-  EXPECT_FALSE(t.IsEndOfGeneration(258));
+  EXPECT_THAT(t.EndOfGeneration(), ElementsAre(3, 9, 12, 257, 258));
+  EXPECT_TRUE(t.IsEndOfGeneration(258));
+  EXPECT_FALSE(t.IsEndOfGeneration(259));
   EXPECT_FALSE(t.IsEndOfGeneration(-1));
 }
 

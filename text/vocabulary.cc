@@ -25,6 +25,7 @@ Result<void> ValidateSizes(const Vocabulary& v) {
   if (v.kind == "llama" ? v.scores.size() != size : !v.scores.empty() && v.scores.size() != size) {
     return Invalid(std::to_string(v.scores.size()) + " scores for " + count + " tokens");
   }
+  if (v.kind == "gpt2" && v.merges.empty()) return Invalid("byte-level BPE without merges");
   if (v.merges.size() > 2 * kMaxTokens) {
     return Invalid(std::to_string(v.merges.size()) + " merges for " + count + " tokens");
   }

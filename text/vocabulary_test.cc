@@ -66,6 +66,7 @@ TEST(Vocabulary, RefusesListsOfOtherLengths) {
   EXPECT_THAT(Refusal(Bytes(), [](auto& v) { v.types.pop_back(); }), HasSubstr("token types for"));
   EXPECT_THAT(Refusal(Pieces(), [](auto& v) { v.scores.clear(); }),
               HasSubstr("0 scores for 265 tokens"));
+  EXPECT_THAT(Refusal(Bytes(), [](auto& v) { v.merges.clear(); }), HasSubstr("without merges"));
   EXPECT_THAT(Refusal(Bytes(), [](auto& v) { v.tokens.resize(kMaxTokens + 1); }),
               HasSubstr("at most"));
 }

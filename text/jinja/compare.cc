@@ -22,10 +22,11 @@ bool NumbersEqual(const Value& a, const Value& b) {
 
 bool DictsEqual(const Value& a, const Value& b, Run* run) {
   if (a.AsDict().size() != b.AsDict().size()) return false;
-  for (const auto& [key, value] : a.AsDict()) {
+  for (const auto& [wanted_key, value] : a.AsDict()) {
+    const Value& wanted = wanted_key;
     if (!run->Spend(static_cast<int64_t>(b.AsDict().size()) / 8 + 1)) return false;
     const auto other = std::find_if(b.AsDict().begin(), b.AsDict().end(),
-                                    [&](const Entry& e) { return SameKey(e.first, key); });
+                                    [&wanted](const Entry& e) { return SameKey(e.first, wanted); });
     if (other == b.AsDict().end() || !Equal(value, other->second, run)) return false;
   }
   return true;
