@@ -88,14 +88,17 @@ Result<double> DecodeOnce(Session& session, int32_t batch, int32_t depth, int32_
         RandomTokens(random, std::max(depth, 1), session.model().model->Info().vocabulary);
     request.max_tokens = tokens + 1;
     request.sampling.temperature = 0;
-    request.on_event = [&started, first = true](const core::TokenEvent&) mutable {
-      started += first ? 1 : 0;
+    request.on_event = [&started, first = true](const core::TokenEvent& event) mutable {
+      started += first && event.token >= 0 ? 1 : 0;
       first = false;
     };
     TENON_RETURN_IF_ERROR(engine.Submit(std::move(request)));
   }
   while (started < batch) {
-    if (engine.Step() < 0 || interrupt.Interrupted()) return Interrupted();
+    if (engine.Step() < 0) {
+      return Error{Status::kOutOfMemory, "the sequences do not fit together; make --batch smaller"};
+    }
+    if (interrupt.Interrupted()) return Interrupted();
   }
   session.program().ResetTiming();
   const int64_t before = engine.Stats().output_tokens;
@@ -154,6 +157,27 @@ void PrintRow(const Measured& m) {
   std::fflush(stdout);
 }
 
+// Before anything is allocated for them.
+Result<void> CheckLengths(const BenchArguments& arguments, const std::vector<int32_t>& batches,
+                          const std::vector<int32_t>& depths, int64_t context) {
+  for (const int32_t batch : batches) {
+    if (batch < 1) {
+      return Error{Status::kInvalid, fmt::format("--batch is {}; at least 1 allowed", batch)};
+    }
+  }
+  for (const int32_t depth : depths) {
+    const int64_t most = std::max<int64_t>(int64_t{depth} + arguments.prompt_tokens,
+                                           int64_t{std::max(depth, 1)} + arguments.gen_tokens + 1);
+    if (depth < 0 || most > context) {
+      return Error{Status::kInvalid,
+                   fmt::format("--depth {} with --prompt-tokens {} and --gen-tokens {}: the "
+                               "context holds {} tokens",
+                               depth, arguments.prompt_tokens, arguments.gen_tokens, context)};
+    }
+  }
+  return {};
+}
+
 int Bench(const BenchArguments& arguments) {
   auto batches = ParseIntegers(arguments.batch, "--batch");
   auto depths = ParseIntegers(arguments.depth, "--depth");
@@ -165,6 +189,8 @@ int Bench(const BenchArguments& arguments) {
   auto opened = Session::Open(options);
   if (!opened.ok()) return Report(opened.error());
   Session& session = **opened;
+  const auto lengths = CheckLengths(arguments, *batches, *depths, session.engine().MaxContext());
+  if (!lengths.ok()) return Report(lengths.error());
   session.program().SetTiming(true);
   const DeviceInfo device = session.device().Info();
   const std::string isa{std::string_view(device.isa)};
@@ -178,9 +204,6 @@ int Bench(const BenchArguments& arguments) {
   }
   for (const int32_t batch : *batches) {
     for (const int32_t depth : *depths) {
-      if (batch < 1 || depth < 0) {
-        return Report({Status::kInvalid, "--batch must be at least 1, --depth at least 0"});
-      }
       for (const bool prefill : {true, false}) {
         if ((prefill ? arguments.prompt_tokens : arguments.gen_tokens) == 0) continue;
         auto measured = Measure(session, arguments, prefill, batch, depth, interrupt);

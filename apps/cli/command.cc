@@ -26,6 +26,36 @@ int Report(const Error& error) {
   return error.status == Status::kCancelled ? kInterrupted : kFailure;
 }
 
+bool Show(const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+         std::fflush(stdout) == 0;
+}
+
+CLI::Validator Between(float low, float high) {
+  const std::string range = fmt::format("{} to {}", low, high);
+  return CLI::Validator(
+      [low, high, range](std::string& text) {
+        float value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = error == std::errc{} && end == text.data() + text.size();
+        // Written so that NaN fails.
+        if (whole && value >= low && value <= high) return std::string();
+        return fmt::format("\"{}\"; {} allowed", text, range);
+      },
+      range);
+}
+
+CLI::Validator WholeNumber() {
+  return CLI::Validator(
+      [](std::string& text) {
+        uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc{} && end == text.data() + text.size()) return std::string();
+        return fmt::format("\"{}\"; 0 to {} allowed", text, UINT64_MAX);
+      },
+      "0 and above");
+}
+
 void AddPipelineArguments(CLI::App& command, SessionOptions& options) {
   command
       .add_option("PIPELINE", options.pipeline,

@@ -30,6 +30,14 @@ void AddPull(CLI::App& app, int& exit_code);
 // Prints the error to stderr; the exit code that belongs to it.
 int Report(const Error& error);
 
+// Writes to stdout at once; false if nobody can read it any more.
+bool Show(const std::string& text);
+
+// Checks of option values, with the range in the message: numbers from `low` to `high`, and whole
+// numbers from 0 that 64 bits hold.
+CLI::Validator Between(float low, float high);
+CLI::Validator WholeNumber();
+
 // Adds PIPELINE, --set and --plugin-dir.
 void AddPipelineArguments(CLI::App& command, SessionOptions& options);
 
@@ -51,7 +59,7 @@ class InterruptGuard {
   struct sigaction before_;
 };
 
-// Runs the tests of a list such as "1,8" of whole numbers; kInvalid names `what`.
+// A list of whole numbers such as "1,8"; kInvalid names `what`.
 Result<std::vector<int32_t>> ParseIntegers(const std::string& text, const char* what);
 
 }  // namespace tenon::apps

@@ -63,7 +63,7 @@ Result<std::vector<int32_t>> EncodeChat(Session& session,
 
 Result<Generation> Generate(Session& session, std::vector<int32_t> prompt,
                             const GenerationOptions& options, const volatile bool* stop,
-                            const std::function<void(const std::string&)>& show) {
+                            const std::function<bool(const std::string&)>& show) {
   auto stops = text::StopStrings::Make(options.stop);
   TENON_RETURN_IF_ERROR(stops);
   std::optional<text::StreamDecoder> decoder;
@@ -80,10 +80,10 @@ Result<Generation> Generate(Session& session, std::vector<int32_t> prompt,
       options.max_tokens ? *options.max_tokens : std::clamp(room, 1, kDefaultMaxTokens);
   request.prompt = std::move(prompt);
 
-  const auto say = [&](const std::string& text) {
-    const std::string shown = stops->Push(text);
+  bool heard = true;
+  const auto say = [&](const std::string& shown) {
     out.text += shown;
-    if (!shown.empty()) show(shown);
+    if (!shown.empty() && heard) heard = show(shown);
   };
   std::string problem;
   Clock::time_point first;
@@ -95,25 +95,20 @@ Result<Generation> Generate(Session& session, std::vector<int32_t> prompt,
     last = Clock::now();
     if (out.tokens.empty()) first = last;
     out.tokens.push_back({event.token, event.logprob, {event.top.begin(), event.top.end()}});
-    if (decoder) say(decoder->Push(event.token));
-    if (stops->stopped()) {
-      out.finish = core::FinishReason::kStop;
-      engine.Cancel(event.request);
-    }
+    if (decoder) say(stops->Push(decoder->Push(event.token)));
+    if (stops->stopped()) out.finish = core::FinishReason::kStop;
+    if (stops->stopped() || !heard) engine.Cancel(event.request);
   };
   const Clock::time_point start = Clock::now();
   auto submitted = engine.Submit(std::move(request));
   TENON_RETURN_IF_ERROR(submitted);
   engine.RunUntilIdle(stop);
   if (out.finish == core::FinishReason::kError) return Error{Status::kInternal, problem};
-  if (decoder) say(decoder->Flush());
-  const std::string rest = stops->Flush();
-  out.text += rest;
-  if (!rest.empty()) show(rest);
-  if (!out.tokens.empty()) {
-    out.prefill_ms = Milliseconds(start, first);
-    out.decode_ms = Milliseconds(first, last);
-  }
+  if (decoder) say(stops->Push(decoder->Flush()));
+  say(stops->Flush());
+  if (out.tokens.empty()) first = last = Clock::now();
+  out.prefill_ms = Milliseconds(start, first);
+  out.decode_ms = Milliseconds(first, last);
   return out;
 }
 

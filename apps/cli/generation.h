@@ -43,9 +43,10 @@ Result<std::vector<int32_t>> EncodePrompt(Session& session, const std::string& p
 Result<std::vector<int32_t>> EncodeChat(Session& session,
                                         const std::vector<text::ChatMessage>& history);
 
-// Generates to the end, or until `*stop`. `show` gets the text piece by piece.
+// Generates to the end, or until `*stop`. `show` gets the text piece by piece; false from it ends
+// the generation too.
 Result<Generation> Generate(Session& session, std::vector<int32_t> prompt,
                             const GenerationOptions& options, const volatile bool* stop,
-                            const std::function<void(const std::string&)>& show);
+                            const std::function<bool(const std::string&)>& show);
 
 }  // namespace tenon::apps

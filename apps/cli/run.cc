@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <chrono>
 #include <iostream>
-#include <random>
 
 #include "apps/cli/command.h"
 #include "apps/cli/generation.h"
@@ -22,13 +20,14 @@ struct RunArguments {
   std::string prompt_file;
   std::string token_ids;
   bool has_prompt = false;
+  bool has_token_ids = false;
   bool chat = false;
   bool raw = false;
   bool json = false;
 };
 
 Result<std::vector<int32_t>> PromptIds(const RunArguments& arguments, Session& session) {
-  if (!arguments.token_ids.empty()) return ParseIntegers(arguments.token_ids, "--token-ids");
+  if (arguments.has_token_ids) return ParseIntegers(arguments.token_ids, "--token-ids");
   std::string prompt = arguments.prompt;
   if (!arguments.has_prompt) {
     auto text =
@@ -69,26 +68,19 @@ int ExitCode(core::FinishReason finish) {
   return finish == core::FinishReason::kError ? kFailure : kSuccess;
 }
 
-void Show(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-}
-
 int RunOnce(const RunArguments& arguments, Session& session) {
   auto ids = PromptIds(arguments, session);
   if (!ids.ok()) return Report(ids.error());
   const InterruptGuard interrupt;
-  const auto show = [&](const std::string& text) {
-    if (!arguments.json) Show(text);
-  };
+  const auto show = [&](const std::string& text) { return arguments.json || Show(text); };
   auto generation =
       Generate(session, std::move(*ids), arguments.generation, interrupt.Flag(), show);
   if (!generation.ok()) return Report(generation.error());
   if (arguments.json) {
     fmt::print("{}\n", ToJson(*generation, session)
                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  } else {
-    Show("\n");
+  } else if (!Show("\n")) {
+    return kFailure;
   }
   return ExitCode(generation->finish);
 }
@@ -114,7 +106,7 @@ int Chat(const RunArguments& arguments, Session& session) {
     auto generation =
         Generate(session, std::move(*ids), arguments.generation, interrupt.Flag(), Show);
     if (!generation.ok()) return Report(generation.error());
-    Show("\n");
+    if (!Show("\n")) return kFailure;
     history.push_back({"assistant", generation->text});
     if (generation->finish == core::FinishReason::kError) return kFailure;
   }
@@ -122,11 +114,15 @@ int Chat(const RunArguments& arguments, Session& session) {
 
 int Run(const RunArguments& arguments) {
   const int given = int{arguments.has_prompt} + int{!arguments.prompt_file.empty()} +
-                    int{!arguments.token_ids.empty()} + int{arguments.chat};
+                    int{arguments.has_token_ids} + int{arguments.chat};
   if (given > 1 || (given == 0 && isatty(STDIN_FILENO) != 0)) {
     fmt::print(stderr,
                "tenon run: give one of --prompt, --prompt-file, --token-ids, --chat, or a prompt "
                "on stdin\n");
+    return kUsage;
+  }
+  if (arguments.chat && arguments.json) {
+    fmt::print(stderr, "tenon run: --chat is a conversation; --json gives one document\n");
     return kUsage;
   }
   auto session = Session::Open(arguments.session);
@@ -144,22 +140,28 @@ void AddRun(CLI::App& app, int& exit_code) {
   CLI::Option* prompt = command->add_option("--prompt", arguments->prompt, "the prompt");
   command->add_option("--prompt-file", arguments->prompt_file,
                       "a file with the prompt; - is stdin");
-  command->add_option("--token-ids", arguments->token_ids,
-                      "the prompt as ids: 1,2,3; nothing is added");
+  CLI::Option* token_ids = command->add_option("--token-ids", arguments->token_ids,
+                                               "the prompt as ids: 1,2,3; nothing is added");
   command->add_flag("--chat", arguments->chat, "an interactive conversation");
   command
       ->add_option("--max-tokens", options.max_tokens,
                    "most tokens to generate (default: 256, or what the context holds)")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--seed", options.seed, "same seed, same text (default: random)");
+      ->check(CLI::Range(0, INT32_MAX));
+  command->add_option("--seed", options.seed, "same seed, same text (default: random)")
+      ->check(WholeNumber());
   command->add_flag("--greedy", options.greedy, "always the most likely token");
-  command->add_option("--temperature", options.sampling.temperature,
-                      "0 is greedy (default: the sampler's option)");
-  command->add_option("--top-k", options.sampling.top_k, "of the k most likely tokens only");
-  command->add_option("--top-p", options.sampling.top_p,
-                      "of the most likely tokens that make up p");
-  command->add_option("--min-p", options.sampling.min_p,
-                      "of tokens at least p times as likely as the best");
+  command
+      ->add_option("--temperature", options.sampling.temperature,
+                   "0 is greedy (default: the sampler's option)")
+      ->check(Between(0, 100));
+  command->add_option("--top-k", options.sampling.top_k, "of the k most likely tokens only; 0: all")
+      ->check(CLI::Range(0, INT32_MAX));
+  command->add_option("--top-p", options.sampling.top_p, "of the most likely tokens that make up p")
+      ->check(Between(0, 1));
+  command
+      ->add_option("--min-p", options.sampling.min_p,
+                   "of tokens at least p times as likely as the best")
+      ->check(Between(0, 1));
   command->add_option("--stop", options.stop, "end before this text; may be repeated")
       ->allow_extra_args(false);
   command->add_flag("--ignore-eos", options.ignore_eos, "go on where the model wants to end");
@@ -169,8 +171,9 @@ void AddRun(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(0, core::PickSlot::kMaxTop));
   command->add_flag("--raw", arguments->raw, "no chat template");
   command->add_flag("--json", arguments->json, "one JSON document instead of a stream");
-  command->callback([arguments, prompt, &exit_code] {
+  command->callback([arguments, prompt, token_ids, &exit_code] {
     arguments->has_prompt = prompt->count() > 0;
+    arguments->has_token_ids = token_ids->count() > 0;
     arguments->session.progress = isatty(STDERR_FILENO) != 0;
     exit_code = Run(*arguments);
   });

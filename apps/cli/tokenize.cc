@@ -28,12 +28,13 @@ Result<std::string> DecodeLine(const text::Tokenizer& tokenizer, const nlohmann:
   std::vector<int32_t> ids;
   for (const nlohmann::json& id : line) {
     if (!id.is_number_integer()) return wrong;
-    const int64_t value = id.get<int64_t>();
-    if (value < 0 || value >= tokenizer.vocab_size()) {
+    // Without a sign, or it is negative: the parser tells the two apart.
+    if (!id.is_number_unsigned() ||
+        id.get<uint64_t>() >= static_cast<uint64_t>(tokenizer.vocab_size())) {
       return Error{Status::kInvalid, fmt::format("token id {} is outside the vocabulary of {}",
-                                                 value, tokenizer.vocab_size())};
+                                                 id.dump(), tokenizer.vocab_size())};
     }
-    ids.push_back(static_cast<int32_t>(value));
+    ids.push_back(id.get<int32_t>());
   }
   return nlohmann::json(tokenizer.Decode(ids))
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
