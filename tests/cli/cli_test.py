@@ -297,6 +297,9 @@ class Pipelines(CliTest):
         self.expect(1, tenon("explain", "no/such.yaml"), "no/such.yaml")
         self.expect(1, tenon("bench", "no/such.yaml"), "no/such.yaml")
 
+    def test_adapters_are_refused_rather_than_ignored(self):
+        self.expect(1, self.run_pipeline(f"model: {DEFAULT}\nadapters: {{poet: some/folder}}\n"), "adapters", "poet")
+
     def test_set_is_checked_like_a_file(self):
         for override, words in (("attention.use=flesh", ("TN203", "flash")), ("attention", ("TN208",)),
                                 ("attention.pagetokens=3", ("TN201", "page_tokens")), ("=", ("TN",)),
