@@ -7,6 +7,10 @@ namespace {
 constexpr Architecture kArchitectures[] = {
     {"llama", "llama", OpenLlama},
     {nullptr, "mistral", OpenLlama},
+    {"qwen2", "qwen2", OpenQwen2},
+    {"qwen3", "qwen3", OpenQwen3},
+    {"phi3", "phi3", OpenPhi3},
+    {"gemma2", "gemma2", OpenGemma2},
     {"gemma3", "gemma3_text", OpenGemma3},
 };
 

@@ -30,6 +30,10 @@ const Architecture* FindArchitecture(std::string_view name, bool gguf);
 std::string ArchitectureNames(bool gguf);
 
 Result<std::unique_ptr<StoredModel>> OpenLlama(ModelFiles files);
+Result<std::unique_ptr<StoredModel>> OpenQwen2(ModelFiles files);
+Result<std::unique_ptr<StoredModel>> OpenQwen3(ModelFiles files);
+Result<std::unique_ptr<StoredModel>> OpenPhi3(ModelFiles files);
+Result<std::unique_ptr<StoredModel>> OpenGemma2(ModelFiles files);
 Result<std::unique_ptr<StoredModel>> OpenGemma3(ModelFiles files);
 
 }  // namespace tenon::models

@@ -125,7 +125,8 @@ class Emission {
 
   void Rope(uint32_t table, Operand q_and_k) {
     const RopeParams params{spec_.heads + spec_.kv_heads, spec_.head_dim,
-                            spec_.ropes[table].rotary_dim, spec_.pairs, 1.0f};
+                            spec_.ropes[table].rotary_dim, spec_.pairs,
+                            spec_.ropes[table].magnitude};
     Append(kRope, "rope", Family::kDevice, {q_and_k}, {q_and_k},
            {tensors_.inverse_frequencies[table]}, params);
   }

@@ -21,6 +21,8 @@ struct DecoderNames {
   std::string_view layer;
   std::string_view attention_norm, q, k, v, q_norm, k_norm, output, post_attention_norm;
   std::string_view ffn_norm, gate, up, down, post_ffn_norm;
+  std::string_view qkv;      // one matrix with the rows of q, k and v; empty: they are apart
+  std::string_view gate_up;  // one matrix with the rows of gate and up; empty: they are apart
 };
 
 DecoderNames GgufNames();         // token_embd, blk.3.attn_q, …

@@ -52,15 +52,20 @@ DecoderLayerTensors BindLayer(const DecoderSpec& spec, TensorBinder& binder, siz
   LayerBinder take(binder, n.layer, layer);
   DecoderLayerTensors out{};
   out.attention_norm = take.Norm(n.attention_norm, spec.hidden);
-  out.qkv = take.Linear({{n.q, q_columns}, {n.k, kv_columns}, {n.v, kv_columns}}, spec.hidden,
-                        spec.qkv_bias);
+  out.qkv = n.qkv.empty()
+                ? take.Linear({{n.q, q_columns}, {n.k, kv_columns}, {n.v, kv_columns}}, spec.hidden,
+                              spec.qkv_bias)
+                : take.Linear({{n.qkv, q_columns + 2 * kv_columns}}, spec.hidden, spec.qkv_bias);
   if (spec.qk_norms) {
     out.q_norm = take.Norm(n.q_norm, spec.head_dim);
     out.k_norm = take.Norm(n.k_norm, spec.head_dim);
   }
   out.output = take.Linear({{n.output, spec.hidden}}, q_columns, spec.output_bias);
   out.ffn_norm = take.Norm(n.ffn_norm, spec.hidden);
-  out.gate_up = take.Linear({{n.gate, spec.ffn}, {n.up, spec.ffn}}, spec.hidden, spec.ffn_bias);
+  out.gate_up =
+      n.gate_up.empty()
+          ? take.Linear({{n.gate, spec.ffn}, {n.up, spec.ffn}}, spec.hidden, spec.ffn_bias)
+          : take.Linear({{n.gate_up, 2 * int64_t{spec.ffn}}}, spec.hidden, spec.ffn_bias);
   out.down = take.Linear({{n.down, spec.hidden}}, spec.ffn, spec.ffn_bias);
   if (spec.post_norms) {
     out.post_attention_norm = take.Norm(n.post_attention_norm, spec.hidden);

@@ -170,6 +170,22 @@ TEST(Decoder, CarriesWindowAndScaledFrequencies) {
   EXPECT_THAT(std::vector<float>(table, table + 2), ElementsAre(FloatEq(0.5f), FloatEq(0.01f / 8)));
 }
 
+TEST(Decoder, StretchesFrequenciesWithYarn) {
+  GgufWriter writer = TinyLlamaMetadata();
+  writer.Text("llama.rope.scaling.type", "yarn");
+  writer.F32("llama.rope.scaling.factor", 4);
+  writer.U32("llama.rope.scaling.original_context_length", 16);
+  writer.F32("llama.rope.scaling.attn_factor", 2);
+  testing::AddTinyLlamaTensors(writer);
+  const auto model = Load(writer);
+  Recorder program;
+  ASSERT_TRUE(model->Emit(program).ok());
+  const Recorder::Kept* rope = program.Find("layers.0.rope");
+  EXPECT_FLOAT_EQ(rope->Params<RopeParams>().magnitude, 2 * 1.138629436f);
+  const auto* table = static_cast<const float*>(rope->weights.at(0).tensor.data);
+  EXPECT_THAT(std::vector<float>(table, table + 2), ElementsAre(FloatEq(1), FloatEq(0.01f / 4)));
+}
+
 TEST(Decoder, ConvertsHalfNormsToF32) {
   GgufWriter writer = TinyLlamaMetadata();
   AddMatrix(writer, "token_embd.weight", 12, 8);
@@ -272,10 +288,10 @@ TEST(Decoder, RefusesHostileNumbersAndTypes) {
   EXPECT_THAT(
       ErrorWith("llama.block_count", GgufType::kArray, GgufWriter::ArrayHead(GgufType::kU8, 0)),
       HasSubstr("llama.block_count is an array; an integer"));
-  std::string yarn;
-  GgufWriter::PutText(yarn, "yarn");
-  EXPECT_THAT(ErrorWith("llama.rope.scaling.type", GgufType::kString, yarn),
-              HasSubstr("rope.scaling.type is \"yarn\"; none and linear are known"));
+  std::string type;
+  GgufWriter::PutText(type, "longrope");
+  EXPECT_THAT(ErrorWith("llama.rope.scaling.type", GgufType::kString, type),
+              HasSubstr("rope.scaling.type is \"longrope\"; none, linear and yarn are known"));
 }
 
 }  // namespace

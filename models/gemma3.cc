@@ -4,11 +4,10 @@
 #include <cmath>
 #include <utility>
 
-#include "fmt/format.h"
 #include "models/architectures.h"
 #include "models/decoder.h"
+#include "models/layer_windows.h"
 #include "models/settings.h"
-#include "models/weights/quoted.h"
 
 namespace tenon::models {
 namespace {
@@ -18,7 +17,6 @@ constexpr uint32_t kLocalRope = 1;
 constexpr double kLocalTheta = 10000;
 constexpr double kGlobalTheta = 1e6;
 constexpr int32_t kPattern = 6;
-constexpr int32_t kMostWindow = 1 << 30;
 constexpr size_t kLayersOf27B = 62;
 
 void SetCommon(DecoderSpec& spec) {
@@ -29,16 +27,8 @@ void SetCommon(DecoderSpec& spec) {
   spec.post_norms = true;
 }
 
-void SetLayer(DecoderSpec& spec, size_t layer, bool sliding, int32_t window) {
-  spec.layers[layer].window = sliding ? window : 0;
-  spec.layers[layer].rope = sliding ? kLocalRope : kGlobalRope;
-}
-
-// Every `pattern`-th layer sees everything.
-void SetPattern(DecoderSpec& spec, int32_t pattern, int32_t window) {
-  for (size_t i = 0; i < spec.layers.size(); ++i) {
-    SetLayer(spec, i, (i + 1) % static_cast<size_t>(pattern) != 0, window);
-  }
+void SetLayerRopes(DecoderSpec& spec) {
+  for (DecoderLayer& layer : spec.layers) layer.rope = layer.window > 0 ? kLocalRope : kGlobalRope;
 }
 
 DecoderSpec FromGguf(Settings& in) {
@@ -59,32 +49,10 @@ DecoderSpec FromGguf(Settings& in) {
   spec.ropes.push_back(local);
   spec.attention_cap = static_cast<float>(in.RealOr("attn_logit_softcapping", 0, 0, 1e6));
   spec.logits_cap = static_cast<float>(in.RealOr("final_logit_softcapping", 0, 0, 1e6));
-  SetPattern(spec, in.IntegerOr("attention.sliding_window_pattern", kPattern, 1, 1 << 16),
-             in.Integer("attention.sliding_window", 1, kMostWindow));
+  SetWindowPattern(spec, in.IntegerOr("attention.sliding_window_pattern", kPattern, 1, 1 << 16),
+                   in.Integer("attention.sliding_window", 1, kMostWindow));
+  SetLayerRopes(spec);
   return spec;
-}
-
-void SetLayerTypes(Settings& in, DecoderSpec& spec, int32_t window) {
-  const int64_t listed = in.ListSize("layer_types");
-  if (listed < 0) {
-    const int32_t older = in.IntegerOr("_sliding_window_pattern", kPattern, 1, 1 << 16);
-    SetPattern(spec, in.IntegerOr("sliding_window_pattern", older, 1, 1 << 16), window);
-    return;
-  }
-  if (listed != static_cast<int64_t>(spec.layers.size())) {
-    in.Fail(fmt::format("layer_types has {} entries; {} expected", listed, spec.layers.size()));
-    return;
-  }
-  for (size_t i = 0; i < spec.layers.size(); ++i) {
-    const std::string key = fmt::format("layer_types.{}", i);
-    const std::string_view type = in.TextOr(key, "");
-    if (type != "sliding_attention" && type != "full_attention") {
-      in.Fail(
-          fmt::format("{} is {}; sliding_attention or full_attention expected", key, Quoted(type)));
-      return;
-    }
-    SetLayer(spec, i, type == "sliding_attention", window);
-  }
 }
 
 void SetConfigRopes(Settings& in, DecoderSpec& spec) {
@@ -121,7 +89,12 @@ DecoderSpec FromConfig(Settings& in) {
     in.Fail("use_bidirectional_attention is true; only causal attention can be done");
   }
   SetConfigRopes(in, spec);
-  SetLayerTypes(in, spec, in.IntegerOr("sliding_window", 4096, 1, kMostWindow));
+  const int32_t window = in.IntegerOr("sliding_window", 4096, 1, kMostWindow);
+  if (!ReadLayerTypes(in, spec, window)) {
+    const int32_t older = in.IntegerOr("_sliding_window_pattern", kPattern, 1, 1 << 16);
+    SetWindowPattern(spec, in.IntegerOr("sliding_window_pattern", older, 1, 1 << 16), window);
+  }
+  SetLayerRopes(spec);
   return spec;
 }
 

@@ -4,16 +4,11 @@
 
 #include "models/architectures.h"
 #include "models/decoder.h"
+#include "models/layer_windows.h"
 #include "models/settings.h"
 
 namespace tenon::models {
 namespace {
-
-constexpr int32_t kMostWindow = 1 << 30;
-
-void SetWindow(DecoderSpec& spec, int32_t window) {
-  for (DecoderLayer& layer : spec.layers) layer.window = window;
-}
 
 DecoderSpec FromGguf(Settings& in) {
   DecoderSpec spec = ReadGgufDecoder(in, "llama");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <string>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr double kMostTheta = 1e12;
 constexpr double kMostFactor = 1e6;
+constexpr int32_t kMostContext = 1 << 30;
 
 float ScaledLlama3(const RopeSpec& spec, float frequency) {
   const float original = static_cast<float>(spec.original_context);
@@ -27,25 +29,98 @@ float ScaledLlama3(const RopeSpec& spec, float frequency) {
   return (1 - smooth) * frequency / factor + smooth * frequency;
 }
 
-// The scaling called `type`, with its numbers under `group`.
-void ReadScaling(Settings& in, std::string_view type, const std::string& group, RopeSpec* out) {
-  if (type == "default" || type == "none") return;
-  if (type != "linear" && type != "llama3") {
-    in.Fail(fmt::format("the type of {} is {}; default, linear and llama3 are known", group,
-                        Quoted(type)));
-    return;
+// The index of the pair that turns `turns` times in the original context.
+double PairThatTurns(const RopeSpec& spec, double turns) {
+  return spec.rotary_dim * std::log(spec.original_context / (turns * 2 * std::numbers::pi)) /
+         (2 * std::log(spec.theta));
+}
+
+void ScaleYarn(const RopeSpec& spec, std::vector<float>& table) {
+  double first = PairThatTurns(spec, spec.beta_fast);
+  double last = PairThatTurns(spec, spec.beta_slow);
+  if (spec.whole_ramp) {
+    first = std::floor(first);
+    last = std::ceil(last);
   }
-  out->factor = in.Real(group + ".factor", 1e-3, kMostFactor);
-  out->scaling = RopeScaling::kLinear;
-  if (type != "llama3") return;
+  first = std::max(first, 0.0);
+  last = std::min(last, spec.rotary_dim - 1.0);
+  if (first == last) last += 0.001;
+  for (size_t i = 0; i < table.size(); ++i) {
+    const double along = (static_cast<double>(i) - first) / (last - first);
+    const double divided = std::clamp(along, 0.0, 1.0);
+    table[i] = static_cast<float>(table[i] * (divided / spec.factor + (1 - divided)));
+  }
+}
+
+double YarnMagnitude(double factor, double weight) {
+  return factor <= 1 ? 1 : 0.1 * weight * std::log(factor) + 1;
+}
+
+void CheckYarn(Settings& in, const RopeSpec& spec) {
+  if (!(spec.beta_fast > spec.beta_slow)) {
+    in.Fail(fmt::format("YaRN's beta_fast is {}; more than beta_slow ({}) expected", spec.beta_fast,
+                        spec.beta_slow));
+  }
+  if (!(spec.theta > 1)) {
+    in.Fail(fmt::format("RoPE's theta is {}; more than 1 expected with YaRN", spec.theta));
+  }
+}
+
+void ReadLlama3(Settings& in, const std::string& group, RopeSpec* out) {
   out->scaling = RopeScaling::kLlama3;
   out->low_frequency = in.Real(group + ".low_freq_factor", 1e-3, kMostFactor);
   out->high_frequency = in.Real(group + ".high_freq_factor", 1e-3, kMostFactor);
-  out->original_context = in.Integer(group + ".original_max_position_embeddings", 1, 1 << 30);
+  out->original_context = in.Integer(group + ".original_max_position_embeddings", 1, kMostContext);
   if (!(out->high_frequency > out->low_frequency)) {
     in.Fail(fmt::format("{}.high_freq_factor is {}; more than low_freq_factor ({}) expected", group,
                         out->high_frequency, out->low_frequency));
   }
+}
+
+void ReadYarn(Settings& in, const std::string& group, RopeSpec* out) {
+  out->scaling = RopeScaling::kYarn;
+  const std::string original = group + ".original_max_position_embeddings";
+  out->original_context =
+      in.Integer(in.Has(original) ? original : "max_position_embeddings", 1, kMostContext);
+  out->beta_fast = in.RealOr(group + ".beta_fast", out->beta_fast, 1e-3, kMostFactor);
+  out->beta_slow = in.RealOr(group + ".beta_slow", out->beta_slow, 1e-3, kMostFactor);
+  out->whole_ramp = in.FlagOr(group + ".truncate", true);
+  CheckYarn(in, *out);
+  const double weight = in.RealOr(group + ".mscale", 0, 0, kMostFactor);
+  const double weight_of_all = in.RealOr(group + ".mscale_all_dim", 0, 0, kMostFactor);
+  const double usual =
+      weight > 0 && weight_of_all > 0
+          ? YarnMagnitude(out->factor, weight) / YarnMagnitude(out->factor, weight_of_all)
+          : YarnMagnitude(out->factor, 1);
+  out->magnitude =
+      static_cast<float>(in.RealOr(group + ".attention_factor", usual, 1e-3, kMostFactor));
+}
+
+// The scaling called `type`, with its numbers under `group`.
+void ReadScaling(Settings& in, std::string_view type, const std::string& group, RopeSpec* out) {
+  if (type == "default" || type == "none" || type == "dynamic") return;
+  if (type != "linear" && type != "llama3" && type != "yarn") {
+    in.Fail(fmt::format("the type of {} is {}; default, linear, dynamic, llama3 and yarn are known",
+                        group, Quoted(type)));
+    return;
+  }
+  out->factor = in.Real(group + ".factor", 1e-3, kMostFactor);
+  out->scaling = RopeScaling::kLinear;
+  if (type == "llama3") ReadLlama3(in, group, out);
+  if (type == "yarn") ReadYarn(in, group, out);
+}
+
+void ReadGgufYarn(Settings& in, RopeSpec* out) {
+  out->scaling = RopeScaling::kYarn;
+  out->factor = in.Real("rope.scaling.factor", 1e-3, kMostFactor);
+  const std::string original = "rope.scaling.original_context_length";
+  out->original_context =
+      in.Integer(in.Has(original) ? original : "context_length", 1, kMostContext);
+  out->beta_fast = in.RealOr("rope.scaling.yarn_beta_fast", out->beta_fast, 1e-3, kMostFactor);
+  out->beta_slow = in.RealOr("rope.scaling.yarn_beta_slow", out->beta_slow, 1e-3, kMostFactor);
+  CheckYarn(in, *out);
+  out->magnitude = static_cast<float>(in.RealOr("rope.scaling.attn_factor", 1, 1e-3, kMostFactor) *
+                                      YarnMagnitude(out->factor, 1));
 }
 
 int32_t RotaryDim(Settings& in, double fraction, int32_t head_dim) {
@@ -67,6 +142,7 @@ std::vector<float> InverseFrequencies(const RopeSpec& spec) {
     if (spec.scaling == RopeScaling::kLinear) out[i] /= static_cast<float>(spec.factor);
     if (spec.scaling == RopeScaling::kLlama3) out[i] = ScaledLlama3(spec, out[i]);
   }
+  if (spec.scaling == RopeScaling::kYarn) ScaleYarn(spec, out);
   return out;
 }
 
@@ -100,8 +176,10 @@ RopeSpec ReadGgufRope(Settings& in, int32_t head_dim) {
     out.factor = older;
   } else if (type == "linear") {
     ReadScaling(in, type, "rope.scaling", &out);
+  } else if (type == "yarn") {
+    ReadGgufYarn(in, &out);
   } else if (type != "none") {
-    in.Fail(fmt::format("rope.scaling.type is {}; none and linear are known", Quoted(type)));
+    in.Fail(fmt::format("rope.scaling.type is {}; none, linear and yarn are known", Quoted(type)));
   }
   return out;
 }

@@ -39,6 +39,10 @@ std::string Shown(const Scalar& scalar) {
 
 bool Settings::Has(std::string_view key) const { return !Absent(source_.Find(Key(key))); }
 
+bool Settings::IsNull(std::string_view key) const {
+  return source_.Find(Key(key)).kind == Scalar::Kind::kNull;
+}
+
 int64_t Settings::ListSize(std::string_view key) const { return source_.ListSize(Key(key)); }
 
 void Settings::Fail(std::string problem) {

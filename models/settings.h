@@ -20,6 +20,7 @@ class Settings {
       : source_(source), prefix_(std::move(prefix)) {}
 
   bool Has(std::string_view key) const;
+  bool IsNull(std::string_view key) const;       // it is there, and is null
   int64_t ListSize(std::string_view key) const;  // -1: no list
 
   // Required; low <= value <= high.
