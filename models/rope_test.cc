@@ -75,9 +75,9 @@ TEST(Rope, TakesYarnsMagnitudeFromTheConfig) {
 
 TEST(Rope, IsDefaultWithinTheContextOfDynamicScaling) {
   std::string problem;
-  const std::string rope = R"({"rope_parameters":{"rope_type":)";
-  const RopeSpec dynamic = Read(rope + R"("dynamic","factor":2}})", 16, &problem);
-  const RopeSpec plain = Read(rope + R"("default"}})", 16, &problem);
+  const RopeSpec dynamic =
+      Read(R"({"rope_parameters":{"rope_type":"dynamic","factor":2}})", 16, &problem);
+  const RopeSpec plain = Read(R"({"rope_parameters":{"rope_type":"default"}})", 16, &problem);
   EXPECT_EQ(problem, "");
   EXPECT_EQ(InverseFrequencies(dynamic), InverseFrequencies(plain));
 }
