@@ -184,9 +184,10 @@ Result<void> Session::Rewrite(core::ProgramList& list) {
 Result<void> Session::Load(const SessionOptions& options) {
   TENON_RETURN_IF_ERROR(LoadPipeline(options));
   if (!pipeline_->adapters.empty()) {
-    return Error{Status::kUnsupported,
-                 fmt::format("{}: adapters: no component applies LoRA adapters yet; take \"{}\" out",
-                             options.pipeline, pipeline_->adapters.begin()->first)};
+    return Error{
+        Status::kUnsupported,
+        fmt::format("{}: adapters: no component applies LoRA adapters yet; take \"{}\" out",
+                    options.pipeline, pipeline_->adapters.begin()->first)};
   }
   auto opened = OpenModel(pipeline_->model);
   if (!opened.ok()) {
