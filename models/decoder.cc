@@ -47,6 +47,9 @@ class DecoderModel final : public StoredModel {
   Result<ModelOutputs> Emit(ProgramEditor& program) const override {
     return EmitDecoder(spec_, tensors_, program);
   }
+  Result<ModelOutputs> EmitHidden(ProgramEditor& program) const override {
+    return EmitDecoderHidden(spec_, tensors_, program);
+  }
 
  private:
   DecoderSpec spec_;

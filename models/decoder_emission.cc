@@ -24,15 +24,24 @@ class Emission {
   Emission(const DecoderSpec& spec, const DecoderTensors& tensors, ProgramEditor& program)
       : spec_(spec), tensors_(tensors), program_(program) {}
 
+  ModelOutputs Hidden() {
+    Layers();
+    return {LastHidden().id};
+  }
+
   ModelOutputs All() {
+    Layers();
+    return {Logits(LastHidden())};
+  }
+
+ private:
+  void Layers() {
     hidden_ = NewValue("hidden", spec_.hidden, RowSet::kTokens);
     Append(kEmbed, "embed", Family::kDevice, {}, {hidden_.All()}, {tensors_.embedding},
            EmbedParams{spec_.embedding_scale});
     for (size_t i = 0; i < spec_.layers.size(); ++i) Layer(static_cast<int32_t>(i));
-    return {Logits()};
   }
 
- private:
   Value NewValue(const std::string& name, int32_t columns, RowSet rows) {
     const std::string full = prefix_ + name;
     return {program_.AddValue({Str(full), DType::kF32, rows, columns}), columns};
@@ -144,12 +153,16 @@ class Emission {
     LinearToHidden("ffn_down", activated.All(), weights.down, weights.post_ffn_norm);
   }
 
-  uint32_t Logits() {
+  Value LastHidden() {
     const Value rows = NewValue("rows", spec_.hidden, RowSet::kLogitRows);
     Append(kGatherRows, "gather_rows", Family::kDevice, {hidden_.All()}, {rows.All()}, {},
            GatherRowsParams{});
     const Value normed = NewValue("final_norm", spec_.hidden, RowSet::kLogitRows);
     Norm("final_norm", rows.All(), normed.All(), tensors_.final_norm);
+    return normed;
+  }
+
+  uint32_t Logits(Value normed) {
     const Value logits = NewValue("logits", spec_.vocabulary, RowSet::kLogitRows);
     Linear("head", {normed.All()}, logits.All(), {{tensors_.head}, {}});
     if (spec_.logits_cap > 0) {
@@ -171,6 +184,11 @@ class Emission {
 Result<ModelOutputs> EmitDecoder(const DecoderSpec& spec, const DecoderTensors& tensors,
                                  ProgramEditor& program) {
   return Emission(spec, tensors, program).All();
+}
+
+Result<ModelOutputs> EmitDecoderHidden(const DecoderSpec& spec, const DecoderTensors& tensors,
+                                       ProgramEditor& program) {
+  return Emission(spec, tensors, program).Hidden();
 }
 
 }  // namespace tenon::models

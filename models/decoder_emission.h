@@ -15,4 +15,8 @@ namespace tenon::models {
 Result<ModelOutputs> EmitDecoder(const DecoderSpec& spec, const DecoderTensors& tensors,
                                  ProgramEditor& program);
 
+// The same without the head: up to the final norm.
+Result<ModelOutputs> EmitDecoderHidden(const DecoderSpec& spec, const DecoderTensors& tensors,
+                                       ProgramEditor& program);
+
 }  // namespace tenon::models

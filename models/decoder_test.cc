@@ -60,8 +60,8 @@ TEST(Decoder, EmitsTheWholeComputationInOrder) {
   EXPECT_THAT(std::vector<std::string>(names.end() - 3, names.end()),
               ElementsAre("gather_rows", "final_norm", "head"));
   EXPECT_EQ(names.size(), 1u + 2 * 9 + 3);
-  EXPECT_EQ(program.values.at(outputs->logits).columns, 12);
-  EXPECT_EQ(program.values.at(outputs->logits).rows, RowSet::kLogitRows);
+  EXPECT_EQ(program.values.at(outputs->rows).columns, 12);
+  EXPECT_EQ(program.values.at(outputs->rows).rows, RowSet::kLogitRows);
 }
 
 TEST(Decoder, JoinsQkvAndRotatesQAndKTogether) {

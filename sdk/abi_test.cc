@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layout of everything that crosses the plugin boundary, as recorded for ABI 1
-// (tenon_plugin_v1). A line that no longer holds means that plugins built before would read wrong
-// memory: give kAbiVersion the next number instead of changing the line.
+// (tenon_plugin_v1), which is frozen with the first release. From then on a line that no longer
+// holds means that plugins built before would read wrong memory: give kAbiVersion the next number
+// instead of changing the line.
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -71,8 +72,10 @@ static_assert(sizeof(Buffer) == 32 && alignof(Buffer) == 8);
 static_assert(offsetof(Buffer, dtype) == 8);
 static_assert(offsetof(Buffer, max_rows) == 16);
 static_assert(offsetof(Buffer, row_bytes) == 24);
-static_assert(sizeof(Weight) == 56 && alignof(Weight) == 8);
+static_assert(sizeof(Weight) == 104 && alignof(Weight) == 8);
 static_assert(offsetof(Weight, row_bytes) == 48);
+static_assert(offsetof(Weight, scales) == 56);
+static_assert(offsetof(Weight, scale_columns) == 96);
 static_assert(sizeof(OpSpec) == 112 && alignof(OpSpec) == 8);
 static_assert(offsetof(OpSpec, inputs) == 32);
 static_assert(offsetof(OpSpec, weights) == 64);
@@ -92,6 +95,20 @@ static_assert(sizeof(LinearParams) == 12 && alignof(LinearParams) == 4);
 static_assert(sizeof(AttentionParams) == 36 && alignof(AttentionParams) == 4);
 static_assert(offsetof(AttentionParams, scale) == 20);
 static_assert(offsetof(AttentionParams, has_sinks) == 32);
+static_assert(sizeof(ClampedGluParams) == 8 && alignof(ClampedGluParams) == 4);
+static_assert(sizeof(ActivateParams) == 4 && alignof(ActivateParams) == 4);
+static_assert(sizeof(LayerNormParams) == 4 && alignof(LayerNormParams) == 4);
+static_assert(sizeof(EmbedPositionsParams) == 4 && alignof(EmbedPositionsParams) == 4);
+static_assert(sizeof(RouteParams) == 32 && alignof(RouteParams) == 4);
+static_assert(offsetof(RouteParams, score) == 16);
+static_assert(sizeof(CombineParams) == 12 && alignof(CombineParams) == 4);
+static_assert(sizeof(GroupedLinearParams) == 20 && alignof(GroupedLinearParams) == 4);
+static_assert(sizeof(LatentAttentionParams) == 20 && alignof(LatentAttentionParams) == 4);
+static_assert(sizeof(BidirectionalAttentionParams) == 16 &&
+              alignof(BidirectionalAttentionParams) == 4);
+static_assert(sizeof(AdapterDelta) == 96 && alignof(AdapterDelta) == 8);
+static_assert(offsetof(AdapterDelta, a) == 24);
+static_assert(offsetof(AdapterDelta, scale) == 88);
 static_assert(sizeof(AllReduceParams) == 4 && alignof(AllReduceParams) == 4);
 static_assert(sizeof(KvLayout) == 16 && alignof(KvLayout) == 8);
 static_assert(sizeof(DeviceInfo) == 72 && alignof(DeviceInfo) == 8);
@@ -127,11 +144,11 @@ template <typename... T>
 constexpr bool AllPlain() {
   return ((std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>)&&...);
 }
-static_assert(
-    AllPlain<Span<float>, Str, Tensor, Capabilities, OptionInfo, OptionValue, CreateArgs,
-             ComponentInfo, PluginInfo, SequenceSpan, Batch, Lane, Buffer, Weight, OpSpec,
-             PlannedOp, KvLayout, DeviceInfo, Step, TokenBias, SamplingParams, DecodePoint,
-             SequenceState, SchedulerView, Grant, SchedulePlan, ValueInfo, Operand, Node>());
+static_assert(AllPlain<Span<float>, Str, Tensor, Capabilities, OptionInfo, OptionValue, CreateArgs,
+                       ComponentInfo, PluginInfo, SequenceSpan, Batch, Lane, Buffer, Weight, OpSpec,
+                       PlannedOp, KvLayout, AdapterDelta, DeviceInfo, Step, TokenBias,
+                       SamplingParams, DecodePoint, SequenceState, SchedulerView, Grant,
+                       SchedulePlan, ValueInfo, Operand, Node>());
 
 // One table pointer, no virtual destructor (the two compilers' deleting destructors differ).
 template <typename... T>
@@ -141,8 +158,8 @@ constexpr bool AllInterfaces() {
       ...);
 }
 static_assert(
-    AllInterfaces<Host, Component, Op, OpMaker, Attention, Quant, Device, Scheduler, LogitProcessor,
-                  Sampler, Drafter, Communicator, Strategy, ProgramEditor, Pass>());
+    AllInterfaces<Host, Component, Op, OpMaker, Attention, Quant, Adapter, Device, Scheduler,
+                  LogitProcessor, Sampler, Drafter, Communicator, Strategy, ProgramEditor, Pass>());
 
 TEST(Abi, EnumeratorsKeepTheirNumbers) {
   EXPECT_EQ(static_cast<int>(Status::kInternal), 7);
@@ -153,7 +170,11 @@ TEST(Abi, EnumeratorsKeepTheirNumbers) {
   EXPECT_EQ(static_cast<int>(Capability::kSlidingWindow), 8);
   EXPECT_EQ(static_cast<int>(Capability::kKvF32), 16);
   EXPECT_EQ(static_cast<int>(Capability::kWeight), 32);
+  EXPECT_EQ(static_cast<int>(Capability::kBidirectional), 13);
   EXPECT_EQ(static_cast<int>(Capability::kGroupedLinear), 64);
+  EXPECT_EQ(static_cast<int>(Capability::kAdapter), 67);
+  EXPECT_EQ(static_cast<int>(RouteScore::kSoftmaxChosen), 2);
+  EXPECT_EQ(static_cast<int>(GroupScore::kBestTwo), 1);
   EXPECT_EQ(static_cast<int>(RopePairs::kNeighbours), 1);
   EXPECT_EQ(static_cast<int>(Activation::kGelu), 2);
   EXPECT_EQ(static_cast<int>(RowSet::kLogitRows), 1);
@@ -164,6 +185,7 @@ TEST(Abi, NamesKeepTheirSpelling) {
   EXPECT_STREQ(kEntrySymbol, "tenon_plugin_v1");
   EXPECT_STREQ(Attention::kName, "tenon.attention/1");
   EXPECT_STREQ(Quant::kName, "tenon.quant/1");
+  EXPECT_STREQ(Adapter::kName, "tenon.quant.adapter/1");
   EXPECT_STREQ(Device::kName, "tenon.device/1");
   EXPECT_STREQ(Scheduler::kName, "tenon.scheduler/1");
   EXPECT_STREQ(LogitProcessor::kName, "tenon.decoding.processor/1");

@@ -389,7 +389,7 @@ void Engine::PickShare(size_t index) {
       if (next >= sequence.PromptTokens()) break;
       if (static_cast<int32_t>(sequence.prompt_logprobs.size()) >= next) continue;
       const Span<float> logits = slot.Logits();
-      if (parts_.program->ReadLogits(share.first_row + row, logits.data) != Status::kOk) return;
+      if (parts_.program->ReadRow(share.first_row + row, logits.data) != Status::kOk) return;
       const auto token = static_cast<uint64_t>(sequence.tokens[static_cast<size_t>(next)]);
       sequence.prompt_logprobs.push_back(static_cast<float>(logits[token] - LogSumExp(logits)));
     }
@@ -398,7 +398,7 @@ void Engine::PickShare(size_t index) {
   const Request& request = *sequence.request;
   const int32_t first_row = share.first_row + share.rows - share.drafts - 1;
   for (int32_t i = 0; i <= share.drafts; ++i) {
-    if (parts_.program->ReadLogits(first_row + i, slot.Logits().data) != Status::kOk) return;
+    if (parts_.program->ReadRow(first_row + i, slot.Logits().data) != Status::kOk) return;
     const int32_t token = slot.Pick(parts_.decoding, sequence);
     const bool stops = std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) !=
                        request.stop_tokens.end();

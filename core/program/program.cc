@@ -2,6 +2,7 @@
 #include "core/program/program.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/program/arena.h"
 #include "core/program/meetings.h"
@@ -13,8 +14,13 @@ namespace {
 
 constexpr uint64_t kRowAlignment = 64;
 
-bool IsAttention(const Node& node) {
-  return node.family == Family::kAttention && node.params_bytes == sizeof(AttentionParams);
+// What an op keeps of every token, if it keeps anything.
+std::optional<AttentionParams> KvLayerOf(const Node& node) {
+  if (node.kind == Str(kAttention)) return *static_cast<const AttentionParams*>(node.params);
+  if (node.kind == Str(kLatentAttention)) {
+    return StoredRow(*static_cast<const LatentAttentionParams*>(node.params));
+  }
+  return std::nullopt;
 }
 
 int32_t MaxRows(RowSet rows, const ProgramLimits& limits) {
@@ -34,13 +40,13 @@ Result<std::unique_ptr<Program>> Program::Compile(const ProgramList& list, Model
                                                   const Makers& makers, const ProgramLimits& limits,
                                                   std::string (*failure)(),
                                                   void (*progress)(int32_t done, int32_t all)) {
-  TENON_RETURN_IF_ERROR(list.Check(outputs.logits));
+  TENON_RETURN_IF_ERROR(list.Check(outputs.rows));
   std::unique_ptr<Program> program(new Program(*makers.device));
   program->limits_ = limits;
-  TENON_RETURN_IF_ERROR(program->AllocateArena(list, outputs.logits));
+  TENON_RETURN_IF_ERROR(program->AllocateArena(list, outputs.rows));
   TENON_RETURN_IF_ERROR(program->AllocatePages(list, makers, failure));
   TENON_RETURN_IF_ERROR(program->PlanOps(list, makers, failure, progress));
-  program->logits_ = program->Bind(list, {outputs.logits, 0, list.Value(outputs.logits).columns});
+  program->rows_ = program->Bind(list, {outputs.rows, 0, list.Value(outputs.rows).columns});
   return program;
 }
 
@@ -62,7 +68,7 @@ Result<void> Program::Grow(uint64_t bytes, const char* what, void** out) {
   return {};
 }
 
-Result<void> Program::AllocateArena(const ProgramList& list, uint32_t logits) {
+Result<void> Program::AllocateArena(const ProgramList& list, uint32_t result) {
   std::vector<Lifetime> lifetimes(list.ValueCount());
   for (int32_t i = 0; i < list.Count(); ++i) {
     const Node node = list.At(i);
@@ -74,7 +80,7 @@ Result<void> Program::AllocateArena(const ProgramList& list, uint32_t logits) {
       }
     }
   }
-  lifetimes[logits].last = list.Count();
+  lifetimes[result].last = list.Count();
   row_bytes_.resize(lifetimes.size());
   for (uint32_t v = 0; v < lifetimes.size(); ++v) {
     const ValueInfo info = list.Value(v);
@@ -97,10 +103,10 @@ Result<void> Program::AllocatePages(const ProgramList& list, const Makers& maker
   uint64_t all_layers = 0;
   for (int32_t i = 0; i < list.Count(); ++i) {
     const Node node = list.At(i);
-    if (!IsAttention(node)) continue;
+    const std::optional<AttentionParams> layer = KvLayerOf(node);
+    if (!layer) continue;
     KvLayout layout{};
-    const auto& params = *static_cast<const AttentionParams*>(node.params);
-    if (const Status status = makers.attention->LayOut(params, limits_.max_context, &layout);
+    if (const Status status = makers.attention->LayOut(*layer, limits_.max_context, &layout);
         status != Status::kOk) {
       return Error{status, fmt::format("{}: {}", std::string_view(node.name), failure())};
     }
@@ -184,7 +190,7 @@ Result<void> Program::PlanOps(const ProgramList& list, const Makers& makers,
                 .params_bytes = node.params_bytes,
                 .state = nullptr,
                 .state_bytes = 0};
-    if (IsAttention(node)) {
+    if (KvLayerOf(node)) {
       const KvPages& pages = pages_[attention++];
       spec.state = pages.base;
       spec.state_bytes = pages.page_bytes * static_cast<uint64_t>(memory_.pages);
@@ -227,9 +233,9 @@ Status Program::Run(const Batch& batch) {
                      timing_ ? nanoseconds_.data() : nullptr);
 }
 
-Status Program::ReadLogits(int32_t row, float* to) const {
-  return device_.Copy(to, static_cast<const char*>(logits_.data) + row * logits_.row_bytes,
-                      static_cast<uint64_t>(logits_.columns) * sizeof(float), CopyKind::kToHost);
+Status Program::ReadRow(int32_t row, float* to) const {
+  return device_.Copy(to, static_cast<const char*>(rows_.data) + row * rows_.row_bytes,
+                      static_cast<uint64_t>(rows_.columns) * sizeof(float), CopyKind::kToHost);
 }
 
 Status Program::CopyPage(int32_t from, int32_t to) {

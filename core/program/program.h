@@ -69,8 +69,9 @@ class Program {
   // REQUIRES: the batch fits the limits; its pages exist.
   Status Run(const Batch& batch);
 
-  // Copies row `row` of the last step's logits, f32 [vocabulary].
-  Status ReadLogits(int32_t row, float* to) const;
+  // Copies row `row` of the last step's result (ModelOutputs::rows), f32 [ResultColumns()].
+  Status ReadRow(int32_t row, float* to) const;
+  int32_t ResultColumns() const { return rows_.columns; }
 
   // Copies page `from` to page `to` in every layer.
   Status CopyPage(int32_t from, int32_t to);
@@ -95,7 +96,7 @@ class Program {
 
   Result<void> AllocatePages(const ProgramList& list, const Makers& makers,
                              std::string (*failure)());
-  Result<void> AllocateArena(const ProgramList& list, uint32_t logits);
+  Result<void> AllocateArena(const ProgramList& list, uint32_t result);
   Result<void> PlanOps(const ProgramList& list, const Makers& makers, std::string (*failure)(),
                        void (*progress)(int32_t, int32_t));
   Result<void> Grow(uint64_t bytes, const char* what, void** out);
@@ -112,7 +113,7 @@ class Program {
   std::vector<Step> steps_;
   std::vector<StepInfo> infos_;
   std::vector<uint64_t> nanoseconds_;
-  Buffer logits_{};
+  Buffer rows_{};
   bool timing_ = false;
 };
 

@@ -27,7 +27,7 @@ inline std::vector<std::vector<float>> LogitsOf(const std::filesystem::path& pat
   Recorder program;
   const auto outputs = (*model)->Emit(program);
   EXPECT_TRUE(outputs.ok());
-  return Interpreter::Logits(program, outputs->logits, ids);
+  return Interpreter::Logits(program, outputs->rows, ids);
 }
 
 struct Case {

@@ -60,7 +60,7 @@ void ExpectLogits(const apps::Session& session, core::Program& program, int32_t 
                   const std::vector<float>& wanted) {
   std::vector<float> logits(wanted.size());
   ASSERT_EQ(session.model().model->Info().vocabulary, static_cast<int32_t>(wanted.size()));
-  ASSERT_EQ(program.ReadLogits(row, logits.data()), Status::kOk);
+  ASSERT_EQ(program.ReadRow(row, logits.data()), Status::kOk);
   float largest = 0;
   for (const float logit : wanted) largest = std::max(largest, std::abs(logit));
   for (size_t i = 0; i < wanted.size(); ++i) {

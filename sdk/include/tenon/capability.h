@@ -15,11 +15,12 @@ enum class Capability : uint32_t {
   kDeviceCpu = 0,
   kDeviceCuda = 1,
   // Attention: what the formula may contain.
-  kSlidingWindow = 8,  // AttentionParams::window
-  kSoftCap = 9,        // AttentionParams::soft_cap
-  kSinks = 10,         // one logit a head that takes part in the softmax only
-  kTreeMask = 11,      // Batch::tree_mask
-  kLatentKv = 12,      // MLA: K and V are read out of one latent row
+  kSlidingWindow = 8,   // AttentionParams::window
+  kSoftCap = 9,         // AttentionParams::soft_cap
+  kSinks = 10,          // one logit a head that takes part in the softmax only
+  kTreeMask = 11,       // Batch::tree_mask
+  kLatentKv = 12,       // kLatentAttention: K and V are read out of one latent row (MLA)
+  kBidirectional = 13,  // kBidirectionalAttention: encoders
   kKvF32 = 16,
   kKvF16 = 17,
   kKvBF16 = 18,
@@ -29,6 +30,8 @@ enum class Capability : uint32_t {
   kWeight = 32,  // to 63
   kGroupedLinear = 64,
   kLinearBias = 65,
+  kWeightScales = 66,  // Weight::scales
+  kAdapter = 67,       // the component is an Adapter (LoRA), not a Quant
 };
 
 struct Capabilities {
@@ -88,6 +91,8 @@ constexpr const char* Describe(Capability bit) {
       return "tree mask";
     case Capability::kLatentKv:
       return "latent KV (MLA)";
+    case Capability::kBidirectional:
+      return "bidirectional attention";
     case Capability::kKvF32:
       return "f32 KV";
     case Capability::kKvF16:
@@ -102,6 +107,10 @@ constexpr const char* Describe(Capability bit) {
       return "grouped linear (experts)";
     case Capability::kLinearBias:
       return "linear with bias";
+    case Capability::kWeightScales:
+      return "weights with scales";
+    case Capability::kAdapter:
+      return "LoRA adapters";
     default:
       break;
   }

@@ -15,13 +15,14 @@ struct ModelInfo {
   int32_t hidden = 0;
   int32_t layers = 0;
   int32_t max_context = 0;  // tokens that the model was trained for
+  bool encoder = false;     // gives embeddings, no logits
   uint64_t parameters = 0;
   uint64_t stored_bytes = 0;  // of weights in the file
 };
 
-// What emission leaves: the values that a user of the Program reads.
+// What emission leaves: the value that a user of the Program reads.
 struct ModelOutputs {
-  uint32_t logits = 0;  // f32 [kLogitRows, vocabulary]
+  uint32_t rows = 0;  // f32 [kLogitRows, …]
 };
 
 // A model whose weights are open. Lives inside the host binary (not at the plugin boundary). Owns
@@ -32,9 +33,13 @@ class Model {
 
   virtual const ModelInfo& Info() const = 0;
 
-  // Appends the whole computation, from token ids to logits, to an empty Program: embed, layers,
-  // gather_rows, final norm, head.
+  // Appends the whole computation to an empty Program, from token ids to logits [vocabulary]:
+  // embed, layers, gather_rows, final norm, head. kUnsupported for an encoder.
   virtual Result<ModelOutputs> Emit(ProgramEditor& program) const = 0;
+
+  // The same without the head: to the last hidden states [hidden], which embeddings are pooled
+  // from.
+  virtual Result<ModelOutputs> EmitHidden(ProgramEditor& program) const = 0;
 };
 
 }  // namespace tenon

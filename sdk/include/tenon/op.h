@@ -118,6 +118,12 @@ struct Weight {
   Str name;           // as in the file, for messages
   Tensor tensor;      // [rows, columns] = [outputs, inputs]
   int64_t row_bytes;  // from one row to the next; BytesOf(dtype, columns) unless it is a slice
+  // Usually none: data == nullptr. Else f32 [⌈rows / scale_rows⌉, ⌈columns / scale_columns⌉],
+  // dense: element [r, c] stands for its stored value times scales[r / scale_rows, c /
+  // scale_columns]. Needs Capability::kWeightScales.
+  Tensor scales = {};
+  int64_t scale_rows = 0;
+  int64_t scale_columns = 0;
 };
 
 // What a maker gets to plan one op. Views are valid during Plan; the memory behind Buffer::data,

@@ -55,6 +55,35 @@ struct GluParams {
   Activation activation;
 };
 
+// out[t] = (u + 1) * g * sigmoid(alpha * g), g = min(gate[t], limit), u = clamp(up[t], -limit,
+// limit);  inputs: {gate, up}. OpenAI 2025, "gpt-oss-120b & gpt-oss-20b Model Card".
+inline constexpr const char* kClampedGlu = "clamped_glu";
+struct ClampedGluParams {
+  float alpha;
+  float limit;
+};
+
+// out[t] = activation(x[t]); in place or not.
+inline constexpr const char* kActivate = "activate";
+struct ActivateParams {
+  Activation activation;
+};
+
+// out[t] = (z - mean(z)) / sqrt(variance(z) + epsilon) * weight + bias, z = x[t] (+ y[t]);
+// inputs: {x} or {x, y}; weights: {weight [1, columns], bias [1, columns]}, f32; out may be an
+// input. Ba et al. 2016, "Layer Normalization".
+inline constexpr const char* kLayerNorm = "layer_norm";
+struct LayerNormParams {
+  float epsilon;
+};
+
+// out[t] = x[t] + table[positions[t]]; weights: {table [positions, columns]}, of any stored type,
+// with a row for every position that a sequence can have. In place or not.
+inline constexpr const char* kEmbedPositions = "embed_positions";
+struct EmbedPositionsParams {
+  uint32_t reserved;
+};
+
 // out[t] = a[t] + b[t];  inputs: {a, b}; out may be a or b.
 inline constexpr const char* kAdd = "add";
 struct AddParams {
@@ -73,6 +102,46 @@ struct GatherRowsParams {
   uint32_t reserved;
 };
 
+// Which experts a token goes to, and with what weight; s = score(logits[t]) is one number an
+// expert.
+//   choice: the `chosen` experts with the largest s + bias, ties to the lower number, in descending
+//     order; with groups > 1 only from the kept_groups groups of experts / groups consecutive
+//     experts whose own score is best
+//   weight: s of the chosen ones, over their sum if `normalise`, times `scale`
+// inputs: {logits [experts]}; outputs: {experts i32 [chosen], weights f32 [chosen]}; weights: {} or
+// {bias f32 [1, experts]}. Shazeer et al. 2017, "Outrageously Large Neural Networks"; groups:
+// DeepSeek-AI 2024, "DeepSeek-V2", "DeepSeek-V3".
+inline constexpr const char* kRoute = "route";
+enum class RouteScore : uint32_t {
+  kSoftmax = 0,        // over all experts
+  kSigmoid = 1,        // of each
+  kSoftmaxChosen = 2,  // choice by logits, then softmax over the chosen ones
+};
+enum class GroupScore : uint32_t {
+  kBest = 0,     // the largest s + bias in the group
+  kBestTwo = 1,  // the sum of its two largest
+};
+struct RouteParams {
+  int32_t experts;
+  int32_t chosen;  // 1 to experts
+  int32_t groups;  // 1: none; divides experts
+  int32_t kept_groups;
+  RouteScore score;
+  GroupScore group_score;
+  uint32_t normalise;  // 0 or 1
+  float scale;
+};
+
+// out[t] = (base[t] +) Σ over slots j, ascending, of w[t, j] * y[t, j * columns …], with `sigmoid`
+// of sigmoid(w[t, j]) * y;  inputs: {y [slots * columns], w f32 [slots]} or {y, w, base}; out may
+// be base.
+inline constexpr const char* kCombine = "combine";
+struct CombineParams {
+  int32_t slots;
+  uint32_t sigmoid;   // 0 or 1
+  uint32_t has_base;  // 0 or 1
+};
+
 // ---- made by quant
 // -------------------------------------------------------------------------------
 
@@ -84,6 +153,23 @@ struct LinearParams {
   int32_t matrices;
   uint32_t has_bias;      // 0 or 1
   uint32_t has_residual;  // 0 or 1
+};
+
+// As kLinear, with matrices that differ from slot to slot of a row:
+//   out[t, m, j] = W[m, e] · x[t] (or x[t, j]) (+ bias[m, e]),   e = experts[t, j]
+// inputs: {x, experts i32 [slots]}, or {x} alone: then slot j takes matrix j and slots == experts
+// (one product a head). x is [columns], the same for all slots, or with `input_by_slot` [slots *
+// columns]. outputs: {[for each matrix m: slots runs of its rows]}, so that gate and up lie apart.
+// weights: for each m its `experts` matrices [rows of m, columns of a slot], then as many biases
+// [1, rows of m] if has_bias. Tokens are sorted by expert: one call for all. Needs
+// Capability::kGroupedLinear.
+inline constexpr const char* kGroupedLinear = "grouped_linear";
+struct GroupedLinearParams {
+  int32_t matrices;
+  int32_t experts;
+  int32_t slots;
+  uint32_t input_by_slot;  // 0 or 1
+  uint32_t has_bias;       // 0 or 1
 };
 
 // ---- made by attention
@@ -107,6 +193,37 @@ struct AttentionParams {
   int32_t window;      // 0: no window
   float soft_cap;      // 0: no cap
   uint32_t has_sinks;  // 0 or 1: weights = {sinks f32 [1, heads]}, exp(sink) joins the denominator
+};
+
+// The same over one latent row a slot that all heads share (MLA in its absorbed form): K is the row
+// [latent | k_rope], V its first `rank` columns; nothing else is stored.
+//   s[j] = scale * (q_latent·latent[j] + q_rope·k_rope[j]);   out = Σ softmax(s)[j] latent[j]
+// inputs: {q_latent [heads * rank], q_rope [heads * rope_dim], latent [rank], k_rope [rope_dim]};
+// outputs: {o [heads * rank]}; state: the layer's KV pages, laid out for StoredRow(params). Needs
+// Capability::kLatentKv. DeepSeek-AI 2024, "DeepSeek-V2".
+inline constexpr const char* kLatentAttention = "latent_attention";
+struct LatentAttentionParams {
+  int32_t layer;
+  int32_t heads;
+  int32_t rank;
+  int32_t rope_dim;
+  float scale;
+};
+
+// What Attention::LayOut is asked for such a layer: one KV head, value_dim 0: no V besides K.
+constexpr AttentionParams StoredRow(const LatentAttentionParams& p) {
+  return {p.layer, p.heads, 1, p.rank + p.rope_dim, 0, p.scale, 0, 0, 0};
+}
+
+// Every token attends to all tokens of its sequence in this step, and nothing is stored: encoders.
+// inputs: {q [heads * head_dim], k, v [kv_heads * head_dim]}; outputs: {o [heads * head_dim]}.
+// Needs Capability::kBidirectional.
+inline constexpr const char* kBidirectionalAttention = "bidirectional_attention";
+struct BidirectionalAttentionParams {
+  int32_t heads;
+  int32_t kv_heads;
+  int32_t head_dim;
+  float scale;
 };
 
 // What a component must understand to make that op.
