@@ -163,16 +163,6 @@ int64_t Alignment(const GgufMetadata& metadata, GgufReader& reader) {
   return kDefaultAlignment;
 }
 
-void RefuseSplit(const GgufMetadata& metadata, GgufReader& reader) {
-  if (metadata.FindValue("split.count") == nullptr) return;
-  const Result<int64_t> parts = metadata.Integer("split.count");
-  if (parts.ok() && (*parts == 0 || *parts == 1)) return;
-  reader.Fail(parts.ok() ? fmt::format("it is one of {} parts of a split model; join them into one "
-                                       "file (gguf-split --merge)",
-                                       *parts)
-                         : "split.count is not an integer");
-}
-
 // Turns offsets into addresses; every tensor must lie aligned and inside `data`.
 void Place(GgufReader& reader, std::span<const std::byte> data, uint64_t alignment,
            const uint64_t* offsets, std::vector<StoredTensor>& tensors) {
@@ -205,14 +195,16 @@ void RefuseOverlap(GgufReader& reader, std::vector<StoredTensor>& tensors) {
   }
 }
 
-void SortByName(GgufReader& reader, std::vector<StoredTensor>& tensors) {
+Result<void> SortByName(const std::string& path, std::vector<StoredTensor>& tensors) {
   std::sort(tensors.begin(), tensors.end(),
             [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
   for (size_t i = 1; i < tensors.size(); ++i) {
     if (tensors[i - 1].name == tensors[i].name) {
-      return reader.Fail(fmt::format("tensor {} is there twice", Quoted(tensors[i].name)));
+      return Error{Status::kInvalid,
+                   fmt::format("{}: tensor {} is there twice", path, Quoted(tensors[i].name))};
     }
   }
+  return {};
 }
 
 std::vector<StoredTensor> ReadTensors(GgufReader& reader, const GgufMetadata& metadata,
@@ -234,13 +226,12 @@ std::vector<StoredTensor> ReadTensors(GgufReader& reader, const GgufMetadata& me
       start < bytes.size() ? bytes.subspan(start) : std::span<const std::byte>();
   Place(reader, data, alignment, offsets.data(), tensors);
   if (reader.ok()) RefuseOverlap(reader, tensors);
-  if (reader.ok()) SortByName(reader, tensors);
   return tensors;
 }
 
 }  // namespace
 
-Result<GgufFile> GgufFile::Read(std::span<const std::byte> bytes, const std::string& name) {
+Result<GgufFile> GgufFile::ReadPart(std::span<const std::byte> bytes, const std::string& name) {
   GgufReader reader(bytes, name);
   const Header header = ReadHeader(reader);
   if (!reader.ok()) return reader.error();
@@ -248,19 +239,64 @@ Result<GgufFile> GgufFile::Read(std::span<const std::byte> bytes, const std::str
   Result<GgufMetadata> metadata = GgufMetadata::Read(reader, header.pairs);
   if (!metadata.ok()) return metadata.error();
   out.metadata_ = std::move(*metadata);
-  RefuseSplit(out.metadata_, reader);
-  if (!reader.ok()) return reader.error();
+  Result<GgufPart> part = ReadGgufPart(out.metadata_);
+  if (!part.ok()) return part.error();
+  out.part_ = *part;
   out.tensors_ = ReadTensors(reader, out.metadata_, bytes, header.tensors);
   if (!reader.ok()) return reader.error();
+  TENON_RETURN_IF_ERROR(SortByName(name, out.tensors_));
   return out;
 }
 
-Result<GgufFile> GgufFile::Open(const std::string& path) {
+Result<GgufFile> GgufFile::Read(std::span<const std::byte> bytes, const std::string& name) {
+  Result<GgufFile> file = ReadPart(bytes, name);
+  if (file.ok() && file->part_.count > 1) {
+    return Error{Status::kInvalid, fmt::format("{}: it is one of {} parts of a split model", name,
+                                               file->part_.count)};
+  }
+  return file;
+}
+
+Result<GgufFile> GgufFile::OpenPart(const std::string& path) {
   Result<MappedFile> map = MappedFile::Open(path);
   if (!map.ok()) return map.error();
-  Result<GgufFile> file = Read(map->Bytes(), path);
-  if (file.ok()) file->map_ = std::move(*map);
+  Result<GgufFile> file = ReadPart(map->Bytes(), path);
+  if (file.ok()) file->maps_.push_back(std::move(*map));
   return file;
+}
+
+Result<GgufFile> GgufFile::Open(const std::string& path) {
+  Result<GgufFile> named = OpenPart(path);
+  if (!named.ok() || named->part_.count == 1) return named;
+  const GgufPart part = named->part_;
+  const Result<std::vector<std::string>> paths = GgufPartPaths(path, part);
+  if (!paths.ok()) return paths.error();
+  GgufFile whole;
+  for (int64_t i = 0; i < part.count; ++i) {
+    Result<GgufFile> next =
+        i == part.number ? std::move(named) : OpenPart((*paths)[static_cast<size_t>(i)]);
+    if (!next.ok()) return next.error();
+    if (next->part_.number != i || next->part_.count != part.count) {
+      return Error{
+          Status::kInvalid,
+          fmt::format("{}: it says that it is part {} of {}; part {} of {} expected", next->Path(),
+                      next->part_.number + 1, next->part_.count, i + 1, part.count)};
+    }
+    whole.Join(std::move(*next));
+  }
+  TENON_RETURN_IF_ERROR(SortByName(path, whole.tensors_));
+  if (part.tensors >= 0 && part.tensors != static_cast<int64_t>(whole.tensors_.size())) {
+    return Error{Status::kInvalid,
+                 fmt::format("{}: its {} parts hold {} tensors; split.tensors.count says {}", path,
+                             part.count, whole.tensors_.size(), part.tensors)};
+  }
+  return whole;
+}
+
+void GgufFile::Join(GgufFile part) {
+  if (maps_.empty()) metadata_ = std::move(part.metadata_);
+  tensors_.insert(tensors_.end(), part.tensors_.begin(), part.tensors_.end());
+  for (MappedFile& map : part.maps_) maps_.push_back(std::move(map));
 }
 
 const StoredTensor* GgufFile::FindTensor(std::string_view name) const {
