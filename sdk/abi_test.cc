@@ -158,7 +158,7 @@ constexpr bool AllInterfaces() {
       ...);
 }
 static_assert(
-    AllInterfaces<Host, Component, Op, OpMaker, Attention, Quant, Adapter, Device, Scheduler,
+    AllInterfaces<Host, Component, Op, OpMaker, Attention, Quant, WeightFootprint, Adapter, Device, Scheduler,
                   LogitProcessor, Sampler, Drafter, Communicator, Strategy, ProgramEditor, Pass>());
 
 TEST(Abi, EnumeratorsKeepTheirNumbers) {
@@ -185,6 +185,7 @@ TEST(Abi, NamesKeepTheirSpelling) {
   EXPECT_STREQ(kEntrySymbol, "tenon_plugin_v1");
   EXPECT_STREQ(Attention::kName, "tenon.attention/1");
   EXPECT_STREQ(Quant::kName, "tenon.quant/1");
+  EXPECT_STREQ(WeightFootprint::kName, "tenon.quant.footprint/1");
   EXPECT_STREQ(Adapter::kName, "tenon.quant.adapter/1");
   EXPECT_STREQ(Device::kName, "tenon.device/1");
   EXPECT_STREQ(Scheduler::kName, "tenon.scheduler/1");

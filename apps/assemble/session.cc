@@ -8,6 +8,7 @@
 
 #include "apps/assemble/linked_in.h"
 #include "core/pipeline/needs.h"
+#include "core/program/memory_check.h"
 #include "core/program/prune_rows.h"
 #include "fmt/format.h"
 
@@ -121,6 +122,7 @@ core::Makers Session::MakersOf() {
   core::Makers makers;
   makers.device = &components_->device();
   makers.attention = &components_->attention();
+  makers.footprint = components_->footprint();
   const auto set = [&](Family family, OpMaker* maker) {
     const auto i = static_cast<size_t>(family);
     makers.by_family[i] = maker;
@@ -133,7 +135,8 @@ core::Makers Session::MakersOf() {
   return makers;
 }
 
-Result<core::ProgramLimits> Session::LimitsOf(const SessionOptions& options) {
+Result<core::ProgramLimits> Session::LimitsOf(const SessionOptions& options,
+                                              const core::ProgramList& list) {
   auto tokens = SchedulerOption(*pipeline_, "max_batch_tokens");
   TENON_RETURN_IF_ERROR(tokens);
   auto sequences = SchedulerOption(*pipeline_, "max_sequences");
@@ -151,7 +154,9 @@ Result<core::ProgramLimits> Session::LimitsOf(const SessionOptions& options) {
   limits.max_context =
       static_cast<int32_t>(memory.context_tokens > 0 ? memory.context_tokens : model.max_context);
   limits.kv_tokens = memory.kv_tokens;
-  limits.kv_bytes = components_->device().Info().free_bytes / 4;
+  const uint64_t free_bytes = components_->device().Info().free_bytes;
+  const uint64_t weights = core::WeightBytes(list, MakersOf());
+  limits.kv_bytes = std::min(free_bytes / 4, free_bytes > weights ? (free_bytes - weights) / 2 : 0);
 
   const int32_t drafts =
       components_->drafter() != nullptr ? components_->drafter()->MaxTokens() : 0;
@@ -204,7 +209,7 @@ Result<void> Session::Load(const SessionOptions& options) {
   components_ = std::move(*components);
   TENON_RETURN_IF_ERROR(Rewrite(list));
 
-  auto limits = LimitsOf(options);
+  auto limits = LimitsOf(options, list);
   TENON_RETURN_IF_ERROR(limits);
   auto program = core::Program::Compile(list, *outputs, MakersOf(), *limits, &core::TakeFailure,
                                         options.progress ? &ShowProgress : nullptr);

@@ -53,7 +53,8 @@ class Session {
   Result<void> Rewrite(core::ProgramList& list);
   Result<void> CheckNeeds(const core::ProgramList& list);
   core::Makers MakersOf();
-  Result<core::ProgramLimits> LimitsOf(const SessionOptions& options);
+  Result<core::ProgramLimits> LimitsOf(const SessionOptions& options,
+                                       const core::ProgramList& list);
 
   core::Registry registry_;
   std::unique_ptr<OpenedModel> model_;

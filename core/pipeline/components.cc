@@ -72,6 +72,7 @@ Result<void> Components::MakeFamily(const Pipeline& pipeline, Family family) {
     case Family::kAttention:
       return Take(component, choice, &attention_);
     case Family::kQuant:
+      footprint_ = QueryFor<WeightFootprint>(component);
       return Take(component, choice, &quant_);
     case Family::kScheduler:
       return Take(component, choice, &scheduler_);

@@ -29,6 +29,7 @@ class Components {
   Device& device() const { return *device_; }
   Attention& attention() const { return *attention_; }
   Quant& quant() const { return *quant_; }
+  WeightFootprint* footprint() const { return footprint_; }  // of the quant component; null
   Scheduler& scheduler() const { return *scheduler_; }
   Strategy& strategy() const { return *strategy_; }
   Communicator* communicator() const { return communicator_; }  // of the parallel component; null
@@ -58,6 +59,7 @@ class Components {
   Device* device_ = nullptr;
   Attention* attention_ = nullptr;
   Quant* quant_ = nullptr;
+  WeightFootprint* footprint_ = nullptr;
   Scheduler* scheduler_ = nullptr;
   Strategy* strategy_ = nullptr;
   Communicator* communicator_ = nullptr;

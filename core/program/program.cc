@@ -6,6 +6,7 @@
 
 #include "core/program/arena.h"
 #include "core/program/meetings.h"
+#include "core/program/memory_check.h"
 #include "fmt/format.h"
 #include "tenon/ops.h"
 
@@ -43,8 +44,11 @@ Result<std::unique_ptr<Program>> Program::Compile(const ProgramList& list, Model
   TENON_RETURN_IF_ERROR(list.Check(outputs.rows));
   std::unique_ptr<Program> program(new Program(*makers.device));
   program->limits_ = limits;
-  TENON_RETURN_IF_ERROR(program->AllocateArena(list, outputs.rows));
-  TENON_RETURN_IF_ERROR(program->AllocatePages(list, makers, failure));
+  program->PlaceValues(list, outputs.rows);
+  TENON_RETURN_IF_ERROR(program->PlanPages(list, makers, failure));
+  TENON_RETURN_IF_ERROR(
+      CheckMemory(program->memory_, WeightBytes(list, makers), program->limits_, *makers.device));
+  TENON_RETURN_IF_ERROR(program->Allocate());
   TENON_RETURN_IF_ERROR(program->PlanOps(list, makers, failure, progress));
   program->rows_ = program->Bind(list, {outputs.rows, 0, list.Value(outputs.rows).columns});
   return program;
@@ -68,7 +72,7 @@ Result<void> Program::Grow(uint64_t bytes, const char* what, void** out) {
   return {};
 }
 
-Result<void> Program::AllocateArena(const ProgramList& list, uint32_t result) {
+void Program::PlaceValues(const ProgramList& list, uint32_t result) {
   std::vector<Lifetime> lifetimes(list.ValueCount());
   for (int32_t i = 0; i < list.Count(); ++i) {
     const Node node = list.At(i);
@@ -88,18 +92,13 @@ Result<void> Program::AllocateArena(const ProgramList& list, uint32_t result) {
     row_bytes_[v] = (dense + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
     lifetimes[v].bytes = row_bytes_[v] * static_cast<uint64_t>(MaxRows(info.rows, limits_));
   }
-  const ArenaPlan plan = PlanArena(lifetimes);
-  void* memory = nullptr;
-  TENON_RETURN_IF_ERROR(Grow(plan.bytes, "activations", &memory));
-  arena_ = static_cast<char*>(memory);
-  offsets_ = plan.offsets;
+  ArenaPlan plan = PlanArena(lifetimes);
+  offsets_ = std::move(plan.offsets);
   memory_.arena_bytes = plan.bytes;
-  return {};
 }
 
-Result<void> Program::AllocatePages(const ProgramList& list, const Makers& makers,
-                                    std::string (*failure)()) {
-  std::vector<uint64_t> page_bytes;
+Result<void> Program::PlanPages(const ProgramList& list, const Makers& makers,
+                                std::string (*failure)()) {
   uint64_t all_layers = 0;
   for (int32_t i = 0; i < list.Count(); ++i) {
     const Node node = list.At(i);
@@ -120,10 +119,10 @@ Result<void> Program::AllocatePages(const ProgramList& list, const Makers& maker
                       memory_.page_tokens)};
     }
     memory_.page_tokens = layout.page_tokens;
-    page_bytes.push_back(layout.page_bytes);
+    pages_.push_back({nullptr, layout.page_bytes});
     all_layers += layout.page_bytes;
   }
-  if (page_bytes.empty()) return {};
+  if (pages_.empty()) return {};
 
   const int64_t page_tokens = memory_.page_tokens;
   const int64_t context_pages = (limits_.max_context + page_tokens - 1) / page_tokens;
@@ -138,14 +137,21 @@ Result<void> Program::AllocatePages(const ProgramList& list, const Makers& maker
                     limits_.max_context, (all_layers * context_pages) >> 20,
                     (all_layers * std::max<int64_t>(pages, 0)) >> 20, limits_.max_context)};
   }
-  for (const uint64_t bytes : page_bytes) {
-    void* memory = nullptr;
-    TENON_RETURN_IF_ERROR(Grow(bytes * static_cast<uint64_t>(pages), "the KV cache", &memory));
-    pages_.push_back({static_cast<char*>(memory), bytes});
-  }
   memory_.pages = static_cast<int32_t>(pages);
   memory_.kv_bytes = all_layers * static_cast<uint64_t>(pages);
   memory_.kv_token_bytes = all_layers / static_cast<uint64_t>(page_tokens);
+  return {};
+}
+
+Result<void> Program::Allocate() {
+  void* memory = nullptr;
+  TENON_RETURN_IF_ERROR(Grow(memory_.arena_bytes, "activations", &memory));
+  arena_ = static_cast<char*>(memory);
+  for (KvPages& pages : pages_) {
+    const uint64_t bytes = pages.page_bytes * static_cast<uint64_t>(memory_.pages);
+    TENON_RETURN_IF_ERROR(Grow(bytes, "the KV cache", &memory));
+    pages.base = static_cast<char*>(memory);
+  }
   return {};
 }
 

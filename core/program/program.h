@@ -10,6 +10,7 @@
 #include "tenon/attention.h"
 #include "tenon/device.h"
 #include "tenon/model.h"
+#include "tenon/quant.h"
 
 namespace tenon::core {
 
@@ -17,6 +18,7 @@ namespace tenon::core {
 struct Makers {
   Device* device = nullptr;
   Attention* attention = nullptr;
+  WeightFootprint* footprint = nullptr;  // of the quant component, if it offers one
   std::array<OpMaker*, kFamilyCount> by_family{};
   std::array<std::string, kFamilyCount> names;  // component names
 
@@ -94,9 +96,9 @@ class Program {
 
   explicit Program(Device& device) : device_(device) {}
 
-  Result<void> AllocatePages(const ProgramList& list, const Makers& makers,
-                             std::string (*failure)());
-  Result<void> AllocateArena(const ProgramList& list, uint32_t result);
+  void PlaceValues(const ProgramList& list, uint32_t result);
+  Result<void> PlanPages(const ProgramList& list, const Makers& makers, std::string (*failure)());
+  Result<void> Allocate();
   Result<void> PlanOps(const ProgramList& list, const Makers& makers, std::string (*failure)(),
                        void (*progress)(int32_t, int32_t));
   Result<void> Grow(uint64_t bytes, const char* what, void** out);

@@ -18,6 +18,20 @@ class Quant : public OpMaker {
   ~Quant() = default;
 };
 
+// Optional for a Quant: how much its Plan would take, so that what cannot fit is refused before
+// anything is loaded. Without it a node is taken to need its weights' stored bytes.
+class WeightFootprint {
+ public:
+  static constexpr const char* kName = "tenon.quant.footprint/1";
+
+  // Bytes of device memory that Plan would allocate for the node's weights; 0 for what is read
+  // where it is mapped. Reads no weight. Thread: the host's.
+  virtual uint64_t WeightBytes(const Node& node) noexcept = 0;
+
+ protected:
+  ~WeightFootprint() = default;
+};
+
 // What one adapter does to one stored matrix: W += scale · b · a. Hu et al. 2021, "LoRA".
 struct AdapterDelta {
   int32_t adapter;  // SequenceSpan::adapter of the sequences that it is for
