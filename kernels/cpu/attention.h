@@ -25,23 +25,31 @@ inline constexpr int32_t kAttentionRows = 6;  // most query rows of one AttendTi
 
 // One KV head's 16 slots: K as [head_dim][16 slots], so that a vector of scores needs no sum across
 // its lanes, then V as [16 slots][value_stride]; f32, f16 or bf16. Columns of V past value_dim are
-// 0.
+// 0. A latent block is [16 slots][key_stride]: K is the row, V its first value_dim columns, at most
+// head_dim, and columns past head_dim are 0. So both products read whole vectors of what is stored
+// once; a score's sum across lanes comes after hundreds of columns.
 struct KvBlock {
   DType dtype;
   int32_t head_dim;
   int32_t value_dim;
+  bool latent = false;
 
   [[gnu::always_inline]] constexpr int32_t value_stride() const {
     return (value_dim + 15) / 16 * 16;
+  }
+  [[gnu::always_inline]] constexpr int32_t key_stride() const { return (head_dim + 15) / 16 * 16; }
+  // Values from a slot's V to the next one's.
+  [[gnu::always_inline]] constexpr int32_t slot_stride() const {
+    return latent ? key_stride() : value_stride();
   }
   [[gnu::always_inline]] constexpr int64_t value_bytes() const {
     return dtype == DType::kF32 ? 4 : 2;
   }
   [[gnu::always_inline]] constexpr int64_t values_at() const {
-    return value_bytes() * kKvBlockSlots * head_dim;
+    return latent ? 0 : value_bytes() * kKvBlockSlots * head_dim;
   }
   [[gnu::always_inline]] constexpr int64_t bytes() const {
-    return values_at() + value_bytes() * kKvBlockSlots * value_stride();
+    return values_at() + value_bytes() * kKvBlockSlots * slot_stride();
   }
 };
 
@@ -62,7 +70,7 @@ struct AttentionTile {
   float soft_cap;                // 0: none
   int32_t rows;                  // 1 to kAttentionRows
   int32_t begin, end;            // slots that some row may see lie in here; 0 <= begin < end <= 128
-  const float* const* q;         // [rows], each [head_dim]
+  const float* const* q;         // [rows], each [head_dim]; latent: [key_stride], padded with 0
   const RowView* views;          // [rows]
   const uint8_t* const* blocks;  // [8]; only those that [begin, end) touches are read
   float* scores;                 // [rows, 128], overwritten
@@ -70,6 +78,14 @@ struct AttentionTile {
   int64_t part_stride;           // floats from one row of `part` to the next
   float* max;  // out: [rows], -infinity where the row sees no slot; part is then 0
   float* sum;  // out: [rows]
+};
+
+// Rows of K [head_dim] and V [value_dim] as an op's inputs hold them.
+struct KvRows {
+  const float* k;
+  int64_t k_stride;  // floats from one row to the next
+  const float* v;
+  int64_t v_stride;
 };
 
 // A row's running result over the tiles before: starts as max = -infinity, sum = 0, values = 0.
@@ -81,8 +97,11 @@ struct AttentionRow {
 
 // The kernels of one level. Pointers need no alignment. No kernel allocates; any thread.
 struct AttentionKernels {
-  // Stores one token's K [head_dim] and V [value_dim] at slot 0..15 of a block, rounded to nearest.
+  // Stores one token's K [head_dim] and V [value_dim] at slot 0..15 of a block, rounded to nearest;
+  // latent: the row [k | v], k [value_dim] and v [head_dim - value_dim].
   void (*append)(const KvBlock& block, const float* k, const float* v, int32_t slot, uint8_t* to);
+  // Lays `slots` rows of K and V, 1 to 16, into an f32 block that is not latent, from slot 0 on.
+  void (*pack)(const KvBlock& block, const KvRows& rows, int32_t slots, float* to);
   void (*attend)(const AttentionTile& tile);
   // Joins a tile's result to the running one; leaves it as it is where part_max is -infinity.
   void (*merge)(float part_max, float part_sum, const float* part, int32_t value_stride,

@@ -2,12 +2,8 @@
 #pragma once
 
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/attention_storage.h"
 #include "kernels/cpu/exp.h"
-#include "kernels/cpu/half.h"
-
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
 
 // The one body of the attention kernels, which attention.cc, _avx2.cc and _avx512.cc each compile
 // for their level. Everything is local to its file.
@@ -16,7 +12,8 @@
 // q[row][d], accumulators in registers, d ascending. Values: for each slot, a few vectors of V's
 // row times the broadcast p[row][slot], slots ascending. Both do rows * vectors multiply-adds for
 // rows + vectors loads; with one or a few rows (decode) reading K and V is the limit, with six it
-// is the multiply-adds.
+// is the multiply-adds. Scores of latent blocks: for each vector of columns, a few slots' rows
+// times q's, columns ascending, then the sum across lanes.
 namespace tenon::cpu {
 
 const AttentionKernels& AttentionKernelsGeneric();
@@ -60,15 +57,27 @@ inline Half MaxHalves(Vector v) {
   std::memcpy(half, &v, sizeof(v));
   return half[0] > half[1] ? half[0] : half[1];
 }
-inline float SumLanes(FloatVector v) {
+inline F32x4 SumToFour(FloatVector v) {
 #if defined(__AVX512F__)
-  const F32x4 four = SumHalves<F32x4>(SumHalves<F32x8>(v));
+  return SumHalves<F32x4>(SumHalves<F32x8>(v));
 #elif defined(__AVX2__)
-  const F32x4 four = SumHalves<F32x4>(v);
+  return SumHalves<F32x4>(v);
 #else
-  const F32x4 four = v;
+  return v;
 #endif
+}
+inline float SumLanes(FloatVector v) {
+  const F32x4 four = SumToFour(v);
   return (four[0] + four[2]) + (four[1] + four[3]);
+}
+// SumLanes of four vectors.
+inline F32x4 SumLanesOfFour(const FloatVector* v) {
+  const F32x4 a = SumToFour(v[0]), b = SumToFour(v[1]), c = SumToFour(v[2]), d = SumToFour(v[3]);
+  const F32x4 ab =
+      __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const F32x4 cd =
+      __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
 }
 inline float MaxLanes(FloatVector v) {
 #if defined(__AVX512F__)
@@ -81,72 +90,6 @@ inline float MaxLanes(FloatVector v) {
   const float even = four[0] > four[2] ? four[0] : four[2];
   const float odd = four[1] > four[3] ? four[1] : four[3];
   return even > odd ? even : odd;
-}
-
-// The stored types: a vector read, one value written.
-struct StoredF32 {
-  using Value = float;
-  static inline FloatVector Load(const Value* from) { return LoadVector(from); }
-  static inline Value Round(float value) { return value; }
-};
-
-struct StoredF16 {
-  using Value = uint16_t;
-  static inline FloatVector Load(const Value* from) {
-#if defined(__AVX512F__)
-    // With a full mask, since g++ 12 warns of the plain form's undefined source operand.
-    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-    return _mm512_maskz_cvtph_ps(0xffff, half);
-#elif defined(__AVX2__)
-    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-#else
-    FloatVector v{};
-    for (int i = 0; i < kFloatLanes; ++i) v[i] = F16ToF32(from[i]);
-    return v;
-#endif
-  }
-  static inline Value Round(float value) {
-#if defined(__AVX2__)
-    return static_cast<Value>(_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-#else
-    return F32ToF16(value);
-#endif
-  }
-};
-
-struct StoredBf16 {
-  using Value = uint16_t;
-  static inline FloatVector Load(const Value* from) {
-    using Words [[gnu::vector_size(sizeof(FloatVector))]] = uint32_t;
-#if defined(__AVX512F__)
-    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-    const Words words = __builtin_bit_cast(Words, _mm512_maskz_cvtepu16_epi32(0xffff, half));
-#elif defined(__AVX2__)
-    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    const Words words = __builtin_bit_cast(Words, _mm256_cvtepu16_epi32(half));
-#else
-    const Words words = {from[0], from[1], from[2], from[3]};
-#endif
-    return __builtin_bit_cast(FloatVector, words << 16);
-  }
-  static inline Value Round(float value) { return F32ToBf16(value); }
-};
-
-template <typename Stored>
-void Append(const KvBlock& block, const float* k, const float* v, int32_t slot, uint8_t* to) {
-  using Value = typename Stored::Value;
-  Value* keys = reinterpret_cast<Value*>(to);
-  for (int32_t d = 0; d < block.head_dim; ++d) keys[d * kKvBlockSlots + slot] = Stored::Round(k[d]);
-  const int32_t stride = block.value_stride();
-  Value* values = reinterpret_cast<Value*>(to + block.values_at()) + int64_t{slot} * stride;
-  for (int32_t d = 0; d < block.value_dim; ++d) values[d] = Stored::Round(v[d]);
-  for (int32_t d = block.value_dim; d < stride; ++d) values[d] = Value{};
-}
-
-void AppendAny(const KvBlock& block, const float* k, const float* v, int32_t slot, uint8_t* to) {
-  if (block.dtype == DType::kF16) return Append<StoredF16>(block, k, v, slot, to);
-  if (block.dtype == DType::kBF16) return Append<StoredBf16>(block, k, v, slot, to);
-  Append<StoredF32>(block, k, v, slot, to);
 }
 
 // sum[r][i] += factor(r) * vector(i). The fewer of the two are kept in registers beside the sums:
@@ -215,11 +158,51 @@ inline void ScoreFrom(const AttentionTile& tile, int32_t b, int32_t end) {
   if constexpr (kBlocks > 1) ScoreFrom<Stored, kRows, kBlocks / 2>(tile, b, end);
 }
 
+// scores[r][i] of kSlots slots of a latent block whose rows begin at `keys`.
+template <typename Stored, int kRows, int kSlots>
+inline void ScoreSlots(const AttentionTile& tile, const typename Stored::Value* keys,
+                       float* scores) {
+  const int64_t stride = tile.block.key_stride();
+  FloatVector sum[kRows][kSlots] = {};
+  const float* q[kRows];
+  for (int r = 0; r < kRows; ++r) q[r] = tile.q[r];
+  for (int64_t d = 0; d < stride; d += kFloatLanes) {
+    AddProducts<kRows, kSlots>([&](int r) { return LoadVector(q[r] + d); },
+                               [&](int i) { return Stored::Load(keys + i * stride + d); }, sum);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    float* row = scores + r * kAttentionTileSlots;
+    if constexpr (kSlots % 4 == 0) {
+#pragma GCC unroll 2
+      for (int i = 0; i < kSlots; i += 4) {
+        const F32x4 four = SumLanesOfFour(sum[r] + i) * tile.scale;
+        std::memcpy(row + i, &four, sizeof(four));
+      }
+    } else {
+#pragma GCC unroll 4
+      for (int i = 0; i < kSlots; ++i) row[i] = SumLanes(sum[r][i]) * tile.scale;
+    }
+  }
+}
+
+template <typename Stored, int kRows, int kSlots>
+inline void ScoreLatent(const AttentionTile& tile, int32_t first, int32_t last) {
+  const int64_t stride = tile.block.key_stride();
+  for (int32_t b = first; b < last; ++b) {
+    const auto* keys = reinterpret_cast<const typename Stored::Value*>(tile.blocks[b]);
+    float* scores = tile.scores + b * kKvBlockSlots;
+    for (int32_t slot = 0; slot < kKvBlockSlots; slot += kSlots) {
+      ScoreSlots<Stored, kRows, kSlots>(tile, keys + slot * stride, scores + slot);
+    }
+  }
+}
+
 // part[r][kVectors vectors at `column`] over the tile's slots.
 template <typename Stored, int kRows, int kVectors>
 inline void SumValues(const AttentionTile& tile, int32_t column) {
   using Value = typename Stored::Value;
-  const int32_t stride = tile.block.value_stride();
+  const int32_t stride = tile.block.slot_stride();
   FloatVector sum[kRows][kVectors] = {};
   for (int32_t slot = tile.begin; slot < tile.end;) {
     const int32_t b = slot / kKvBlockSlots;
@@ -309,7 +292,11 @@ void Attend(const AttentionTile& tile) {
   constexpr int kBlocks = PowerOfTwoUpTo(AtMost(kVectors / kBlockVectors, 4));
   const int32_t first = tile.begin / kKvBlockSlots;
   const int32_t last = (tile.end + kKvBlockSlots - 1) / kKvBlockSlots;
-  ScoreFrom<Stored, kRows, kBlocks>(tile, first, last);
+  if (tile.block.latent) {
+    ScoreLatent<Stored, kRows, kVectors>(tile, first, last);
+  } else {
+    ScoreFrom<Stored, kRows, kBlocks>(tile, first, last);
+  }
   for (int32_t r = 0; r < kRows; ++r) {
     const ScoreRange row = {tile.scores + r * kAttentionTileSlots, first * kKvBlockSlots,
                             last * kKvBlockSlots};
@@ -373,7 +360,7 @@ void Finish(const AttentionRow& row, const float* sink, int32_t value_dim, float
   for (int32_t d = 0; d < value_dim; ++d) out[d] = row.values[d] * factor;
 }
 
-constexpr AttentionKernels kAttentionKernels = {AppendAny, AttendAny, Merge, Finish};
+constexpr AttentionKernels kAttentionKernels = {AppendAny, Pack, AttendAny, Merge, Finish};
 
 }  // namespace
 }  // namespace tenon::cpu

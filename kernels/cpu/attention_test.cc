@@ -29,23 +29,32 @@ struct Bench {
     memory.assign(static_cast<size_t>(block.bytes()) * kAttentionTileBlocks, 0xff);
     k.resize(static_cast<size_t>(block.head_dim) * kAttentionTileSlots);
     v.resize(static_cast<size_t>(block.value_dim) * kAttentionTileSlots);
-    q.resize(static_cast<size_t>(block.head_dim) * kAttentionRows);
+    q.resize(static_cast<size_t>(q_stride()) * kAttentionRows);
     for (size_t i = 0; i < k.size(); ++i) k[i] = Number(static_cast<int32_t>(i));
     for (size_t i = 0; i < v.size(); ++i) v[i] = Number(static_cast<int32_t>(i) + 77);
-    for (size_t i = 0; i < q.size(); ++i) q[i] = Number(3 * static_cast<int32_t>(i));
+    for (int32_t i = 0; i < q_stride() * kAttentionRows; ++i) {
+      q[i] = i % q_stride() < block.head_dim ? Number(3 * i) : 0;
+    }
     for (int32_t b = 0; b < kAttentionTileBlocks; ++b) {
       blocks.push_back(memory.data() + b * block.bytes());
     }
     for (int32_t j = 0; j < kAttentionTileSlots; ++j) {
-      kernels.append(block, k.data() + j * block.head_dim, v.data() + j * block.value_dim,
+      const float* row = k.data() + j * block.head_dim;
+      kernels.append(block, row,
+                     block.latent ? row + block.value_dim : v.data() + j * block.value_dim,
                      j % kKvBlockSlots, memory.data() + j / kKvBlockSlots * block.bytes());
     }
     scores.assign(kAttentionRows * kAttentionTileSlots, NAN);
     part.assign(static_cast<size_t>(kAttentionRows) * block.value_stride(), NAN);
     for (int32_t r = 0; r < kAttentionRows; ++r) {
-      q_rows.push_back(q.data() + r * block.head_dim);
+      q_rows.push_back(q.data() + r * q_stride());
       views.push_back({r * 19, 128 - r * 3, 40, uint64_t{5} << r});
     }
+  }
+
+  int32_t q_stride() const { return block.latent ? block.key_stride() : block.head_dim; }
+  float V(int32_t slot, int32_t d) const {
+    return block.latent ? k[slot * block.head_dim + d] : v[slot * block.value_dim + d];
   }
 
   void Attend(int32_t first, int32_t rows, int32_t begin, int32_t end) {
@@ -59,8 +68,10 @@ double Stored(DType type, float value) {
   return type == DType::kBF16 ? Bf16ToF32(F32ToBf16(value)) : value;
 }
 
-const KvBlock kBlocks[] = {{DType::kF32, 64, 64},   {DType::kF16, 64, 64}, {DType::kBF16, 80, 80},
-                           {DType::kF16, 256, 256}, {DType::kF32, 7, 19},  {DType::kBF16, 1, 1}};
+const KvBlock kBlocks[] = {
+    {DType::kF32, 64, 64},         {DType::kF16, 64, 64},        {DType::kBF16, 80, 80},
+    {DType::kF16, 256, 256},       {DType::kF32, 7, 19},         {DType::kBF16, 1, 1},
+    {DType::kF16, 576, 512, true}, {DType::kBF16, 48, 32, true}, {DType::kF32, 40, 23, true}};
 
 TEST(AttentionKernels, AttendToTheVisibleSlotsOfATile) {
   for (uint32_t level = 0; level < kIsaCount; ++level) {
@@ -83,11 +94,12 @@ TEST(AttentionKernels, AttendToTheVisibleSlotsOfATile) {
           EXPECT_LE(p, 1 + 1e-5);
           sum += p;
           for (int32_t d = 0; d < block.value_dim; ++d) {
-            out[d] += p * Stored(block.dtype, bench.v[j * block.value_dim + d]);
+            out[d] += p * Stored(block.dtype, bench.V(j, d));
           }
         }
         EXPECT_NEAR(bench.sum[r] / sum, 1, 3e-6) << IsaLevels()[level].name;
         for (int32_t d = 0; d < block.value_stride(); ++d) {
+          if (block.latent && d >= block.value_dim) break;  // what else the row holds
           const double expected = d < block.value_dim ? out[d] / sum : 0;
           EXPECT_NEAR(bench.part[r * block.value_stride() + d] / sum, expected, 3e-6)
               << IsaLevels()[level].name << ", row " << r << ", column " << d;
@@ -114,6 +126,26 @@ TEST(AttentionKernels, GiveARowTheSameBitsWithAnyRowsAndBlocksBesideIt) {
           EXPECT_EQ(one.sum[r], all.sum[first + r]);
           EXPECT_EQ(one.max[r], all.max[first + r]);
         }
+      }
+    }
+  }
+}
+
+TEST(AttentionKernels, PackRowsAsAppendingThemOneByOneDoes) {
+  const KvBlock shapes[] = {{DType::kF32, 64, 64}, {DType::kF32, 7, 19}, {DType::kF32, 1, 1}};
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    for (const KvBlock& block : shapes) {
+      const Bench bench(IsaLevels()[level].isa, block);
+      const KvRows rows = {bench.k.data(), block.head_dim, bench.v.data(), block.value_dim};
+      for (int32_t slots = 1; slots <= kKvBlockSlots; ++slots) {
+        std::vector<float> packed(static_cast<size_t>(block.bytes()) / 4, 99), appended = packed;
+        bench.kernels.pack(block, rows, slots, packed.data());
+        for (int32_t slot = 0; slot < slots; ++slot) {
+          bench.kernels.append(block, rows.k + slot * rows.k_stride, rows.v + slot * rows.v_stride,
+                               slot, reinterpret_cast<uint8_t*>(appended.data()));
+        }
+        EXPECT_EQ(packed, appended) << IsaLevels()[level].name << ", " << slots << " slots";
       }
     }
   }

@@ -40,6 +40,44 @@ RigCase Case(std::string name, AttentionParams layer, const char* kv_type,
   return out;
 }
 
+// Sequences of encoders come whole, in one step; the longest has several tiles.
+std::vector<std::vector<StepPart>> EncoderSteps() {
+  return {{{0, 37}}, {{1, 131}, {2, 1}, {3, 16}}, {{4, 128}}, {{5, 3}, {6, 50}}};
+}
+
+void AddLatentCases(std::vector<RigCase>* cases) {
+  // Heads, rank, rope_dim; 96 and 50 heads are cut into equal runs, 53 cannot be.
+  const int32_t shapes[][3] = {{1, 16, 8},   {16, 96, 32}, {5, 40, 12}, {3, 17, 5},
+                               {50, 32, 16}, {96, 16, 16}, {53, 16, 8}, {2, 512, 64}};
+  for (const auto& [heads, rank, rope_dim] : shapes) {
+    const float scale = 1 / std::sqrt(static_cast<float>(rank + rope_dim));
+    const AttentionParams layer = {0, heads, 1, rank + rope_dim, rank, scale, 0, 0, 0};
+    const std::string name = "latent, " + std::to_string(heads) + " heads, " +
+                             std::to_string(rank) + " + " + std::to_string(rope_dim);
+    for (const char* type : {"f32", "f16", "bf16"}) {
+      if (heads * rank > 500 && type != std::string("f16")) continue;
+      cases->push_back(Case(name, layer, type, MixedSteps()));
+      cases->back().setup.kind = RigKind::kLatent;
+    }
+  }
+  cases->push_back(Case("latent, tree", {0, 6, 1, 48, 32, 0.2f, 0, 0, 0}, "bf16", TreeSteps()));
+  cases->back().setup.kind = RigKind::kLatent;
+}
+
+void AddBidirectionalCases(std::vector<RigCase>* cases) {
+  // Heads, KV heads, head_dim.
+  const int32_t shapes[][3] = {{12, 12, 32}, {4, 2, 64},  {6, 1, 80},
+                               {2, 2, 17},   {100, 1, 8}, {1, 1, 13}};
+  for (const auto& [heads, kv_heads, head_dim] : shapes) {
+    const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
+    const AttentionParams layer = {0, heads, kv_heads, head_dim, head_dim, scale, 0, 0, 0};
+    const std::string name = "bidirectional, " + std::to_string(heads) + "/" +
+                             std::to_string(kv_heads) + " heads, " + std::to_string(head_dim);
+    cases->push_back(Case(name, layer, "f16", EncoderSteps()));
+    cases->back().setup.kind = RigKind::kBidirectional;
+  }
+}
+
 }  // namespace
 
 std::vector<RigCase> RigCases() {
@@ -69,6 +107,20 @@ std::vector<RigCase> RigCases() {
   cases.push_back(Case("tree, window 3", {0, 4, 1, 64, 64, 0.2f, 3, 0, 0}, "f16", TreeSteps()));
   cases.push_back(Case("tree, window 40", {0, 4, 1, 64, 64, 0.2f, 40, 0, 1}, "f32", TreeSteps()));
   cases.push_back(Case("negative scale", {0, 4, 2, 64, 64, -0.2f, 9, 0, 0}, "f32", MixedSteps()));
+  // The windows and sinks of gpt-oss, with few slots in sight.
+  cases.push_back(Case("sinks, window 1", {0, 8, 1, 64, 64, 0.2f, 1, 0, 1}, "f16", MixedSteps()));
+  cases.push_back(Case("sinks, window 3", {0, 4, 2, 64, 64, 0.2f, 3, 0, 1}, "bf16", MixedSteps()));
+  cases.push_back(
+      Case("sinks, window 128", {0, 8, 1, 64, 64, 0.125f, 128, 0, 1}, "f16", MixedSteps()));
+  cases.push_back(Case("tree, sinks", {0, 4, 2, 64, 64, 0.2f, 0, 0, 1}, "f16", TreeSteps()));
+  cases.push_back(
+      Case("tree, sinks, window 1", {0, 4, 2, 64, 64, 0.2f, 1, 0, 1}, "f32", TreeSteps()));
+  cases.push_back(
+      Case("tree, sinks, window 3", {0, 8, 2, 64, 64, 0.2f, 3, 0, 1}, "f16", TreeSteps()));
+  cases.push_back(Case("tree, sinks, window 3, cap", {0, 4, 1, 40, 72, 0.2f, 3, 5, 1}, "bf16",
+                       TreeSteps(), 5e-6));
+  AddLatentCases(&cases);
+  AddBidirectionalCases(&cases);
   // Scores of about +-100: all weight on one slot, and most of the others underflow.
   RigCase steep = Case("steep", {0, 4, 2, 64, 64, 1, 0, 0, 0}, "f32", MixedSteps(), 2e-4);
   steep.setup.magnitude = 10;

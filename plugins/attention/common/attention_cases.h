@@ -16,7 +16,8 @@ struct RigCase {
   std::vector<std::vector<StepPart>> steps;
 };
 
-// Shapes, KV types, windows, caps, sinks, trees, and batches of prompts and decodes mixed.
+// Shapes, KV types, windows, caps, sinks, trees, and batches of prompts and decodes mixed; latent
+// and bidirectional ops.
 std::vector<RigCase> RigCases();
 
 // Runs all steps and returns the rows; adds a test failure where the op cannot be made.

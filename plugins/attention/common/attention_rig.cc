@@ -116,40 +116,72 @@ RigSession::RigSession(const PluginInfo& plugin, const RigSetup& setup)
 
 RigSession::~RigSession() { device_.Free(pages_); }
 
-void RigSession::MakeOp() {
-  const AttentionParams& p = setup_.layer;
-  Attention* attention = component_.attention();
-  if (attention == nullptr || attention->LayOut(p, setup_.max_context, &layout_) != Status::kOk) {
-    return;
-  }
+bool RigSession::MakePages() {
+  AttentionParams stored = setup_.layer;
+  if (setup_.kind == RigKind::kLatent) stored.value_dim = 0;
+  const Status status = component_.attention()->LayOut(stored, setup_.max_context, &layout_);
+  if (status != Status::kOk) return false;
   const int32_t pages_each = (setup_.max_context + layout_.page_tokens - 1) / layout_.page_tokens;
   const int32_t pages = pages_each * setup_.max_sequences;
-  const uint64_t bytes = layout_.page_bytes * static_cast<uint64_t>(pages);
-  pages_ = static_cast<uint8_t*>(device_.Allocate(bytes));
-  std::memset(pages_, setup_.fill, bytes);
+  pages_bytes_ = layout_.page_bytes * static_cast<uint64_t>(pages);
+  pages_ = static_cast<uint8_t*>(device_.Allocate(pages_bytes_));
+  std::memset(pages_, setup_.fill, pages_bytes_);
   for (int32_t i = 0; i < pages; ++i) free_pages_.push_back(i);
   std::shuffle(free_pages_.begin(), free_pages_.end(), std::mt19937(setup_.page_seed));
+  return true;
+}
 
-  const int32_t rows = setup_.max_tokens;
-  const Buffer inputs[] = {FloatBuffer(q_, rows, p.heads * p.head_dim),
-                           FloatBuffer(k_, rows, p.kv_heads * p.head_dim),
-                           FloatBuffer(v_, rows, p.kv_heads * p.value_dim)};
-  const Buffer outputs[] = {FloatBuffer(out_, rows, p.heads * p.value_dim)};
+void RigSession::MakeOperands() {
+  const AttentionParams& p = setup_.layer;
+  if (setup_.kind == RigKind::kLatent) {
+    const int32_t rope_dim = p.head_dim - p.value_dim;
+    operands_ = {{RigInput::kQ, p.heads * p.value_dim, {}},
+                 {RigInput::kQRope, p.heads * rope_dim, {}},
+                 {RigInput::kK, p.value_dim, {}},
+                 {RigInput::kKRope, rope_dim, {}}};
+  } else {
+    operands_ = {{RigInput::kQ, p.heads * p.head_dim, {}},
+                 {RigInput::kK, p.kv_heads * p.head_dim, {}},
+                 {RigInput::kV, p.kv_heads * p.value_dim, {}}};
+  }
+  for (Operand& operand : operands_) {
+    inputs_.push_back(FloatBuffer(operand.values, setup_.max_tokens, operand.columns));
+  }
+}
+
+void RigSession::MakeOp() {
+  const AttentionParams& p = setup_.layer;
+  const LatentAttentionParams latent = {p.layer, p.heads, p.value_dim, p.head_dim - p.value_dim,
+                                        p.scale};
+  const BidirectionalAttentionParams bidirectional = {p.heads, p.kv_heads, p.head_dim, p.scale};
+  if (component_.attention() == nullptr) return;
+  if (setup_.kind != RigKind::kBidirectional && !MakePages()) return;
+  MakeOperands();
+  const Buffer outputs[] = {FloatBuffer(out_, setup_.max_tokens, p.heads * p.value_dim)};
   for (int32_t h = 0; h < p.heads; ++h) sinks_.push_back(2 * RigNumber(RigInput::kSink, 0, 0, h));
   const Weight sinks[] = {
       {"sinks", {DType::kF32, sinks_.data(), 1, p.heads}, int64_t{4} * p.heads}};
   OpSpec spec;
   spec.kind = kAttention;
   spec.name = "layers.0.attention";
-  spec.inputs = {inputs, 3};
+  spec.inputs = {inputs_.data(), inputs_.size()};
   spec.outputs = {outputs, 1};
   spec.weights = {sinks, p.has_sinks};
   spec.params = &p;
   spec.params_bytes = sizeof(p);
+  if (setup_.kind == RigKind::kLatent) {
+    spec.kind = kLatentAttention;
+    spec.params = &latent;
+    spec.params_bytes = sizeof(latent);
+  } else if (setup_.kind == RigKind::kBidirectional) {
+    spec.kind = kBidirectionalAttention;
+    spec.params = &bidirectional;
+    spec.params_bytes = sizeof(bidirectional);
+  }
   spec.state = pages_;
-  spec.state_bytes = bytes;
+  spec.state_bytes = pages_bytes_;
   PlannedOp planned;
-  if (attention->Plan(spec, &planned) == Status::kOk) op_ = planned.op;
+  if (component_.attention()->Plan(spec, &planned) == Status::kOk) op_ = planned.op;
 }
 
 void RigSession::Run(const std::vector<StepPart>& parts) {
@@ -188,7 +220,8 @@ void RigSession::Run(const std::vector<StepPart>& parts) {
 void RigSession::AddPart(const StepPart& part) {
   Sequence& sequence = sequences_[part.sequence];
   const int32_t slots = sequence.context + part.tokens;
-  while (static_cast<int32_t>(sequence.pages.size()) * layout_.page_tokens < slots) {
+  while (pages_ != nullptr &&
+         static_cast<int32_t>(sequence.pages.size()) * layout_.page_tokens < slots) {
     sequence.pages.push_back(free_pages_.back());
     free_pages_.pop_back();
   }
@@ -207,17 +240,17 @@ void RigSession::AddPart(const StepPart& part) {
 }
 
 void RigSession::FillToken(int32_t row, int32_t sequence, int32_t slot) {
-  const AttentionParams& p = setup_.layer;
   int32_t content = sequence;
   while (slot < sequences_[content].shared_slots) content = sequences_[content].parent;
-  const auto fill = [&](std::vector<float>& to, RigInput what, int32_t columns, int32_t from,
-                        float scale) {
-    float* out = to.data() + int64_t{row} * (columns + 16);
-    for (int32_t c = 0; c < columns; ++c) out[c] = scale * RigNumber(what, from, slot, c);
-  };
-  fill(q_, RigInput::kQ, p.heads * p.head_dim, sequence, setup_.magnitude);
-  fill(k_, RigInput::kK, p.kv_heads * p.head_dim, content, 1);
-  fill(v_, RigInput::kV, p.kv_heads * p.value_dim, content, 1);
+  for (Operand& operand : operands_) {
+    const bool query = operand.what == RigInput::kQ || operand.what == RigInput::kQRope;
+    const float scale = query ? setup_.magnitude : 1;
+    const int32_t from = query ? sequence : content;
+    float* out = operand.values.data() + int64_t{row} * (operand.columns + 16);
+    for (int32_t c = 0; c < operand.columns; ++c) {
+      out[c] = scale * setup_.number(operand.what, from, slot, c);
+    }
+  }
 }
 
 void RigSession::RunAgain() { RunOp(); }

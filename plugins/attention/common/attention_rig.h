@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -70,7 +71,18 @@ class RigComponent {
   Status status_;
 };
 
+// The numbers that a session feeds its op: in [-1.7, 1.7), by what they are for, the sequence, the
+// slot and the column. Sinks are twice the number of their head: (kSink, 0, 0, head). A latent op
+// takes q_latent as kQ and the latent as kK.
+enum class RigInput : uint32_t { kQ = 1, kK = 2, kV = 3, kSink = 4, kQRope = 5, kKRope = 6 };
+float RigNumber(RigInput what, int32_t sequence, int32_t slot, int32_t column);
+
+// The kind of op. A latent layer has one KV head, head_dim rank + rope_dim and value_dim rank; a
+// bidirectional one has value_dim head_dim, and each of its sequences stands in one step alone.
+enum class RigKind { kCausal, kLatent, kBidirectional };
+
 struct RigSetup {
+  RigKind kind = RigKind::kCausal;
   AttentionParams layer = {0, 4, 2, 64, 64, 0.125f, 0, 0.0f, 0};
   std::map<std::string, std::string> options;
   std::string isa = "generic";
@@ -80,7 +92,8 @@ struct RigSetup {
   int32_t max_sequences = 8;
   uint32_t page_seed = 1;  // order in which pages are handed out
   float magnitude = 1;     // of q
-  uint8_t fill = 0xff;     // bytes of fresh pages; 0xff is NaN in every type
+  std::function<float(RigInput, int32_t, int32_t, int32_t)> number = RigNumber;
+  uint8_t fill = 0xff;  // bytes of fresh pages; 0xff is NaN in every type
 };
 
 // One sequence's part of a step. With `tree`, one mask a token; positions are context + depth.
@@ -90,11 +103,6 @@ struct StepPart {
   std::vector<uint64_t> tree = {};
   std::vector<int32_t> depths = {};
 };
-
-// The numbers that a session feeds its op: in [-1.7, 1.7), by what they are for, the sequence, the
-// slot and the column. Sinks are twice the number of their head: (kSink, 0, 0, head).
-enum class RigInput : uint32_t { kQ = 1, kK = 2, kV = 3, kSink = 4 };
-float RigNumber(RigInput what, int32_t sequence, int32_t slot, int32_t column);
 
 class RigSession {
  public:
@@ -123,6 +131,7 @@ class RigSession {
 
   int32_t page_tokens() const { return layout_.page_tokens; }
   uint64_t KvBytes(int32_t slots) const;
+  uint64_t page_bytes() const { return layout_.page_bytes; }
   RigDevice& device() { return device_; }
 
   // Output rows by sequence and slot.
@@ -137,6 +146,8 @@ class RigSession {
     int32_t shared_slots = 0;
   };
   void MakeOp();
+  bool MakePages();
+  void MakeOperands();
   void AddPart(const StepPart& part);
   void FillToken(int32_t row, int32_t sequence, int32_t slot);
   void RunOp();
@@ -147,10 +158,19 @@ class RigSession {
   RigComponent component_;
   KvLayout layout_{};
   uint8_t* pages_ = nullptr;
+  uint64_t pages_bytes_ = 0;
   std::vector<int32_t> free_pages_;
   std::map<int32_t, Sequence> sequences_;
   Op* op_ = nullptr;
-  std::vector<float> q_, k_, v_, out_, sinks_;
+  // The op's inputs, in their order.
+  struct Operand {
+    RigInput what;
+    int32_t columns;
+    std::vector<float> values;
+  };
+  std::vector<Operand> operands_;
+  std::vector<Buffer> inputs_;
+  std::vector<float> out_, sinks_;
   std::vector<int32_t> positions_, token_sequence_, tables_, token_ids_;
   std::vector<uint64_t> tree_;
   std::vector<SequenceSpan> spans_;

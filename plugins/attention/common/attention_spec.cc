@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <span>
 
 namespace tenon::attention {
 namespace {
@@ -65,6 +66,98 @@ FloatRows RowsIn(const Buffer& buffer) {
   return {static_cast<uint8_t*>(buffer.data), buffer.row_bytes};
 }
 
+template <typename Params>
+Status CheckParams(Host& host, const OpSpec& spec, const char* name) {
+  if (spec.params != nullptr && spec.params_bytes == sizeof(Params)) return Status::kOk;
+  return Invalid(host, "%.*s: its parameters are %llu bytes; %s is %zu", Length(spec.name),
+                 spec.name.data, static_cast<unsigned long long>(spec.params_bytes), name,
+                 sizeof(Params));
+}
+
+// What one operand is called in messages, and the columns that the parameters ask for.
+struct Columns {
+  const char* what;
+  int32_t columns;
+};
+
+// Of the inputs in their order, then of the one output.
+Status CheckOperands(Host& host, const OpSpec& spec, const char* inputs,
+                     std::span<const Columns> columns) {
+  if (spec.inputs.size + 1 != columns.size() || spec.outputs.size != 1) {
+    return Invalid(host, "%.*s: %llu inputs and %llu outputs; %s and one output are needed",
+                   Length(spec.name), spec.name.data,
+                   static_cast<unsigned long long>(spec.inputs.size),
+                   static_cast<unsigned long long>(spec.outputs.size), inputs);
+  }
+  for (uint64_t i = 0; i < columns.size(); ++i) {
+    const Buffer& buffer = i < spec.inputs.size ? spec.inputs[i] : spec.outputs[0];
+    const Status s = CheckRows(host, spec.name, columns[i].what, buffer, columns[i].columns);
+    if (s != Status::kOk) return s;
+  }
+  return Status::kOk;
+}
+
+Status CheckHeads(Host& host, const AttentionParams& p) {
+  if (p.heads < 1 || p.kv_heads < 1 || p.heads % p.kv_heads != 0) {
+    return Invalid(host,
+                   "layer %d has %d heads and %d KV heads; both must be positive, and the heads a "
+                   "multiple of the KV heads",
+                   p.layer, p.heads, p.kv_heads);
+  }
+  if (p.head_dim < 1 || p.head_dim > kMaxHeadDim || p.value_dim < 0 || p.value_dim > kMaxHeadDim) {
+    return Invalid(
+        host,
+        "layer %d has heads of %d columns and values of %d; 1 to %d allowed (values of 0 "
+        "with one KV head: a latent row)",
+        p.layer, p.head_dim, p.value_dim, kMaxHeadDim);
+  }
+  if (int64_t{p.heads} * kMaxHeadDim > INT32_MAX) {
+    return Invalid(host, "layer %d has %d heads; at most %d allowed", p.layer, p.heads,
+                   INT32_MAX / kMaxHeadDim);
+  }
+  return Status::kOk;
+}
+
+Status CheckLatent(Host& host, const LatentAttentionParams& p) {
+  if (p.rank < 1 || p.rope_dim < 1 || int64_t{p.rank} + p.rope_dim > kMaxHeadDim) {
+    return Invalid(
+        host,
+        "layer %d has a latent of %d columns and %d rotated ones; both must be positive, "
+        "and at most %d together",
+        p.layer, p.rank, p.rope_dim, kMaxHeadDim);
+  }
+  return CheckLayer(host, StoredRow(p));
+}
+
+Status ReadLatent(Host& host, const OpSpec& spec, AttentionOperands* out) {
+  using Params = LatentAttentionParams;
+  if (Status s = CheckParams<Params>(host, spec, "LatentAttentionParams"); s != Status::kOk) {
+    return s;
+  }
+  const Params& p = ParamsOf<Params>(spec);
+  if (Status s = CheckLatent(host, p); s != Status::kOk) return s;
+  const Columns columns[] = {{"q_latent", p.heads * p.rank},
+                             {"q_rope", p.heads * p.rope_dim},
+                             {"latent", p.rank},
+                             {"k_rope", p.rope_dim},
+                             {"the output", p.heads * p.rank}};
+  const Status s = CheckOperands(host, spec, "q_latent, q_rope, latent, k_rope", columns);
+  if (s != Status::kOk) return s;
+  AttentionParams layer = StoredRow(p);
+  if (Status t = CheckSinks(host, spec, layer); t != Status::kOk) return t;
+  layer.value_dim = p.rank;
+  *out = {layer,
+          RowsIn(spec.inputs[0]),
+          RowsIn(spec.inputs[2]),
+          RowsIn(spec.inputs[3]),
+          RowsIn(spec.outputs[0]),
+          nullptr,
+          static_cast<uint8_t*>(spec.state),
+          true,
+          RowsIn(spec.inputs[1])};
+  return Status::kOk;
+}
+
 }  // namespace
 
 DType KvTypeOf(const Options& options) {
@@ -88,20 +181,7 @@ Status CheckDevice(Host& host, const Device* device) {
 }
 
 Status CheckLayer(Host& host, const AttentionParams& p) {
-  if (p.heads < 1 || p.kv_heads < 1 || p.heads % p.kv_heads != 0) {
-    return Invalid(host,
-                   "layer %d has %d heads and %d KV heads; both must be positive, and the heads a "
-                   "multiple of the KV heads",
-                   p.layer, p.heads, p.kv_heads);
-  }
-  if (p.head_dim < 1 || p.head_dim > kMaxHeadDim || p.value_dim < 1 || p.value_dim > kMaxHeadDim) {
-    return Invalid(host, "layer %d has heads of %d columns and values of %d; 1 to %d allowed",
-                   p.layer, p.head_dim, p.value_dim, kMaxHeadDim);
-  }
-  if (int64_t{p.heads} * kMaxHeadDim > INT32_MAX) {
-    return Invalid(host, "layer %d has %d heads; at most %d allowed", p.layer, p.heads,
-                   INT32_MAX / kMaxHeadDim);
-  }
+  if (Status s = CheckHeads(host, p); s != Status::kOk) return s;
   if (p.window < 0 || !(p.soft_cap >= 0) || !std::isfinite(p.soft_cap) || !std::isfinite(p.scale) ||
       p.has_sinks > 1) {
     return Invalid(host,
@@ -110,40 +190,38 @@ Status CheckLayer(Host& host, const AttentionParams& p) {
                    p.layer, p.window, static_cast<double>(p.soft_cap), static_cast<double>(p.scale),
                    p.has_sinks);
   }
+  if (p.value_dim == 0 && (p.kv_heads != 1 || p.window > 0 || p.soft_cap > 0 || p.has_sinks != 0)) {
+    return Invalid(
+        host,
+        "layer %d has values of 0 columns, so that a slot is one latent row: %d KV heads, "
+        "window %d, soft cap %g, has_sinks %u; 1 KV head and none of the others allowed",
+        p.layer, p.kv_heads, p.window, static_cast<double>(p.soft_cap), p.has_sinks);
+  }
   return Status::kOk;
 }
 
 Status ReadSpec(Host& host, const OpSpec& spec, AttentionOperands* out) {
-  const int length = Length(spec.name);
+  if (spec.kind == Str(kLatentAttention)) return ReadLatent(host, spec, out);
   if (!(spec.kind == Str(kAttention))) {
     char text[160];
-    std::snprintf(text, sizeof(text), "%.*s: attention makes no ops of kind \"%.*s\"", length,
-                  spec.name.data, Length(spec.kind), spec.kind.data);
+    std::snprintf(text, sizeof(text), "%.*s: attention makes no ops of kind \"%.*s\"",
+                  Length(spec.name), spec.name.data, Length(spec.kind), spec.kind.data);
     return host.Fail(Status::kUnsupported, text);
   }
-  if (spec.params == nullptr || spec.params_bytes != sizeof(AttentionParams)) {
-    return Invalid(host, "%.*s: its parameters are %llu bytes; AttentionParams is %zu", length,
-                   spec.name.data, static_cast<unsigned long long>(spec.params_bytes),
-                   sizeof(AttentionParams));
+  if (Status s = CheckParams<AttentionParams>(host, spec, "AttentionParams"); s != Status::kOk) {
+    return s;
   }
   const AttentionParams& layer = ParamsOf<AttentionParams>(spec);
   if (Status s = CheckLayer(host, layer); s != Status::kOk) return s;
-  if (spec.inputs.size != 3 || spec.outputs.size != 1) {
-    return Invalid(host, "%.*s: %llu inputs and %llu outputs; q, k, v and one output are needed",
-                   length, spec.name.data, static_cast<unsigned long long>(spec.inputs.size),
-                   static_cast<unsigned long long>(spec.outputs.size));
+  if (layer.value_dim == 0) {
+    return Invalid(host, "%.*s: values of 0 columns are stored for latent_attention alone",
+                   Length(spec.name), spec.name.data);
   }
-  const struct {
-    const char* what;
-    const Buffer& buffer;
-    int32_t columns;
-  } operands[] = {{"q", spec.inputs[0], layer.heads * layer.head_dim},
-                  {"k", spec.inputs[1], layer.kv_heads * layer.head_dim},
-                  {"v", spec.inputs[2], layer.kv_heads * layer.value_dim},
-                  {"the output", spec.outputs[0], layer.heads * layer.value_dim}};
-  for (const auto& [what, buffer, columns] : operands) {
-    if (Status s = CheckRows(host, spec.name, what, buffer, columns); s != Status::kOk) return s;
-  }
+  const Columns columns[] = {{"q", layer.heads * layer.head_dim},
+                             {"k", layer.kv_heads * layer.head_dim},
+                             {"v", layer.kv_heads * layer.value_dim},
+                             {"the output", layer.heads * layer.value_dim}};
+  if (Status s = CheckOperands(host, spec, "q, k, v", columns); s != Status::kOk) return s;
   if (Status s = CheckSinks(host, spec, layer); s != Status::kOk) return s;
   const void* sinks = layer.has_sinks != 0 ? spec.weights[0].tensor.data : nullptr;
   *out = {layer,
@@ -153,6 +231,39 @@ Status ReadSpec(Host& host, const OpSpec& spec, AttentionOperands* out) {
           RowsIn(spec.outputs[0]),
           static_cast<const float*>(sinks),
           static_cast<uint8_t*>(spec.state)};
+  return Status::kOk;
+}
+
+Status ReadSpec(Host& host, const OpSpec& spec, BidirectionalOperands* out) {
+  using Params = BidirectionalAttentionParams;
+  if (Status s = CheckParams<Params>(host, spec, "BidirectionalAttentionParams");
+      s != Status::kOk) {
+    return s;
+  }
+  const Params& p = ParamsOf<Params>(spec);
+  const AttentionParams layer = {0, p.heads, p.kv_heads, p.head_dim, p.head_dim, p.scale, 0, 0, 0};
+  if (Status s = CheckLayer(host, layer); s != Status::kOk) return s;
+  if (spec.state != nullptr) {
+    return Invalid(host, "%.*s: %llu bytes of KV memory; bidirectional attention stores nothing",
+                   Length(spec.name), spec.name.data,
+                   static_cast<unsigned long long>(spec.state_bytes));
+  }
+  if (spec.inputs.size > 0 && spec.inputs[0].max_rows < 1) {
+    return Invalid(host, "%.*s: q has room for %d tokens; at least 1 is needed", Length(spec.name),
+                   spec.name.data, spec.inputs[0].max_rows);
+  }
+  const Columns columns[] = {{"q", p.heads * p.head_dim},
+                             {"k", p.kv_heads * p.head_dim},
+                             {"v", p.kv_heads * p.head_dim},
+                             {"the output", p.heads * p.head_dim}};
+  if (Status s = CheckOperands(host, spec, "q, k, v", columns); s != Status::kOk) return s;
+  if (Status s = CheckSinks(host, spec, layer); s != Status::kOk) return s;
+  *out = {p,
+          RowsIn(spec.inputs[0]),
+          RowsIn(spec.inputs[1]),
+          RowsIn(spec.inputs[2]),
+          RowsIn(spec.outputs[0]),
+          spec.inputs[0].max_rows};
   return Status::kOk;
 }
 

@@ -24,7 +24,20 @@ int64_t LaneFloats(const LaneNeeds& needs) {
   return PointerFloats(needs.rows) +
          (int64_t{needs.rows} + cpu::kAttentionRows) * needs.value_stride +
          cpu::kAttentionRows * cpu::kAttentionTileSlots + 2 * Lines(needs.rows) +
-         ViewFloats(needs.rows);
+         ViewFloats(needs.rows) + Lines(needs.packed_floats);
+}
+
+// Replaces a run of *held floats by one of `floats` if that is longer.
+Status Grow(Device* device, int64_t floats, float** memory, int64_t* held, uint64_t* bytes) {
+  if (floats <= *held) return Status::kOk;
+  float* longer =
+      static_cast<float*>(device->Allocate(sizeof(float) * static_cast<uint64_t>(floats)));
+  if (longer == nullptr) return Status::kOutOfMemory;
+  device->Free(*memory);
+  *bytes += sizeof(float) * static_cast<uint64_t>(floats - *held);
+  *memory = longer;
+  *held = floats;
+  return Status::kOk;
 }
 
 }  // namespace
@@ -39,26 +52,29 @@ Scratch::~Scratch() {
 Status Scratch::Reserve(Device* device, const LaneNeeds& needs, uint64_t* bytes) {
   device_ = device;
   lanes_ = std::max(1, device->Info().lanes);
-  if (parts_ == nullptr && lanes_ > 1) {
-    const uint64_t part_bytes = sizeof(float) * kPartFloatsPerLane * static_cast<uint64_t>(lanes_);
+  if (lanes_ > 1) {
+    const int64_t parts = std::max(kPartFloatsPerLane * lanes_, needs.part_floats);
+    if (Status s = ReserveParts(parts, bytes); s != Status::kOk) return s;
+  }
+  return ReserveLanes(LaneFloats(needs), bytes);
+}
+
+Status Scratch::ReserveParts(int64_t floats, uint64_t* bytes) {
+  if (arrivals_ == nullptr) {
     const uint64_t arrival_bytes =
         sizeof(int32_t) * Pieces::kItemsPerLane * static_cast<uint64_t>(lanes_);
-    parts_ = static_cast<float*>(device->Allocate(part_bytes));
-    arrivals_ = static_cast<int32_t*>(device->Allocate(arrival_bytes));
-    if (parts_ == nullptr || arrivals_ == nullptr) return Status::kOutOfMemory;
-    part_floats_ = kPartFloatsPerLane * lanes_;
-    *bytes += part_bytes + arrival_bytes;
+    arrivals_ = static_cast<int32_t*>(device_->Allocate(arrival_bytes));
+    if (arrivals_ == nullptr) return Status::kOutOfMemory;
+    *bytes += arrival_bytes;
   }
-  const int64_t floats = LaneFloats(needs);
-  if (floats <= lane_floats_) return Status::kOk;
-  const uint64_t lane_bytes = sizeof(float) * static_cast<uint64_t>(floats * lanes_);
-  float* memory = static_cast<float*>(device->Allocate(lane_bytes));
-  if (memory == nullptr) return Status::kOutOfMemory;
-  *bytes += lane_bytes - sizeof(float) * static_cast<uint64_t>(lane_floats_ * lanes_);
-  device->Free(lane_memory_);
-  lane_memory_ = memory;
-  lane_floats_ = floats;
-  return Status::kOk;
+  return Grow(device_, floats, &parts_, &part_floats_, bytes);
+}
+
+Status Scratch::ReserveLanes(int64_t floats, uint64_t* bytes) {
+  int64_t held = lane_floats_ * lanes_;
+  const Status status = Grow(device_, floats * lanes_, &lane_memory_, &held, bytes);
+  if (status == Status::kOk) lane_floats_ = held / lanes_;
+  return status;
 }
 
 Scratch::Lane Scratch::ForLane(int32_t lane, const LaneNeeds& needs) const {
@@ -76,6 +92,7 @@ Scratch::Lane Scratch::ForLane(int32_t lane, const LaneNeeds& needs) const {
   out.max = take(Lines(needs.rows));
   out.sum = take(Lines(needs.rows));
   out.views = reinterpret_cast<cpu::RowView*>(take(ViewFloats(needs.rows)));
+  out.packed = take(needs.packed_floats);
   return out;
 }
 

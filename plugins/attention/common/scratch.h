@@ -12,6 +12,10 @@ namespace tenon::attention {
 struct LaneNeeds {
   int32_t rows;  // query rows of an item
   int32_t value_stride;
+  int64_t packed_floats = 0;  // for operands laid out anew
+  // Parts that a step may keep, for all lanes; what every op of the component has room for is
+  // 2^19 floats a lane.
+  int64_t part_floats = 0;
 };
 
 // Working memory of the ops of one component, which run one after another: a run of floats for each
@@ -30,6 +34,7 @@ class Scratch {
     float* max;           // [rows]
     float* sum;           // [rows]
     cpu::RowView* views;  // [rows]
+    float* packed;        // [packed_floats]
   };
 
   ~Scratch();
@@ -44,6 +49,9 @@ class Scratch {
   int32_t* arrivals() const { return arrivals_; }  // one for each item of a step that splits items
 
  private:
+  Status ReserveParts(int64_t floats, uint64_t* bytes);
+  Status ReserveLanes(int64_t floats, uint64_t* bytes);
+
   Device* device_ = nullptr;
   int32_t lanes_ = 0;
   int64_t lane_floats_ = 0;

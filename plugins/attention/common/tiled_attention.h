@@ -6,7 +6,9 @@
 
 #include "kernels/cpu/attention.h"
 #include "plugins/attention/common/attention_spec.h"
+#include "plugins/attention/common/bidirectional_op.h"
 #include "plugins/attention/common/scratch.h"
+#include "plugins/attention/common/tiled_op.h"
 #include "tenon/attention.h"
 #include "tenon/component.h"
 
@@ -14,7 +16,8 @@ namespace tenon::attention {
 
 // Attention over KV blocks of 16 slots (kernels/cpu/attention.h), which lie in pages of any number
 // of blocks: the computation that `flash` and `paged` share, bit for bit. A page holds its KV heads
-// one after another, each the page's blocks in the order of their slots.
+// one after another, each the page's blocks in the order of their slots; of a latent layer, one
+// row a slot. Bidirectional ops take no pages.
 class TiledAttention : public Component, public Attention {
  public:
   // page_tokens: a multiple of 16, or 0 for one page a sequence.
@@ -28,9 +31,14 @@ class TiledAttention : public Component, public Attention {
   Status Plan(const OpSpec& spec, PlannedOp* out) noexcept override;
 
  private:
-  class TiledOp;
-
   int32_t BlocksInPage() const;
+  const cpu::AttentionKernels& Kernels() const;
+  Status PlanTiled(const OpSpec& spec, PlannedOp* out);
+  Status PlanBidirectional(const OpSpec& spec, PlannedOp* out);
+  // Makes room for what `op` needs, and takes it among `ops`.
+  template <typename MadeOp>
+  Status Keep(std::unique_ptr<MadeOp> op, const LaneNeeds& needs,
+              std::vector<std::unique_ptr<MadeOp>>* ops, PlannedOp* out);
 
   Host& host_;
   Device* const device_;
@@ -38,7 +46,8 @@ class TiledAttention : public Component, public Attention {
   const int32_t page_tokens_;
   int32_t max_context_ = 0;  // 0 before LayOut
   Scratch scratch_;
-  std::vector<std::unique_ptr<TiledOp>> ops_;
+  std::vector<std::unique_ptr<TiledOp>> tiled_;
+  std::vector<std::unique_ptr<BidirectionalOp>> bidirectional_;
 };
 
 }  // namespace tenon::attention

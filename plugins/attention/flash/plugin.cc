@@ -11,7 +11,8 @@ constexpr tenon::ComponentInfo kFlash = tenon::Describe<tenon::attention::FlashA
     tenon::Family::kAttention, "flash",
     "Tiled online softmax over one contiguous run of K and V a sequence.", 50,
     tenon::Claim(Capability::kDeviceCpu, Capability::kSlidingWindow, Capability::kSoftCap,
-                 Capability::kSinks, Capability::kTreeMask, Capability::kKvF32, Capability::kKvF16,
+                 Capability::kSinks, Capability::kTreeMask, Capability::kLatentKv,
+                 Capability::kBidirectional, Capability::kKvF32, Capability::kKvF16,
                  Capability::kKvBF16),
     tenon::attention::FlashAttention::kOptions);
 

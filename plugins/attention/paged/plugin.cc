@@ -11,7 +11,8 @@ constexpr tenon::ComponentInfo kPaged = tenon::Describe<tenon::attention::PagedA
     tenon::Family::kAttention, "paged",
     "Tiled online softmax over pages of K and V that sequences may share.", 100,
     tenon::Claim(Capability::kDeviceCpu, Capability::kSlidingWindow, Capability::kSoftCap,
-                 Capability::kSinks, Capability::kTreeMask, Capability::kKvF32, Capability::kKvF16,
+                 Capability::kSinks, Capability::kTreeMask, Capability::kLatentKv,
+                 Capability::kBidirectional, Capability::kKvF32, Capability::kKvF16,
                  Capability::kKvBF16, Capability::kSharedPages),
     tenon::attention::PagedAttention::kOptions);
 

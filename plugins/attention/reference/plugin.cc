@@ -11,7 +11,8 @@ constexpr tenon::ComponentInfo kReference = tenon::Describe<tenon::attention::Re
     tenon::Family::kAttention, "reference",
     "The formula as it stands, in double: slow, to measure the others against.", 0,
     tenon::Claim(Capability::kDeviceCpu, Capability::kSlidingWindow, Capability::kSoftCap,
-                 Capability::kSinks, Capability::kTreeMask, Capability::kKvF32, Capability::kKvF16,
+                 Capability::kSinks, Capability::kTreeMask, Capability::kLatentKv,
+                 Capability::kBidirectional, Capability::kKvF32, Capability::kKvF16,
                  Capability::kKvBF16),
     tenon::attention::ReferenceAttention::kOptions);
 

@@ -80,6 +80,80 @@ TEST(ReferenceAttention, FollowsATreesMask) {
   EXPECT_NEAR(session.rows().at({0, 4})[0], (before + Value(4, 0)) / 4, 1e-6);
 }
 
+// Each branch of the tree sees the slots before the step and its own ancestors, of those the last
+// two positions, and the sink.
+TEST(ReferenceAttention, JoinsSinksToAWindowOverATree) {
+  RigSetup setup = SetupOf({0, 1, 1, 8, 1, 1, 2, 0, 1});
+  setup.magnitude = 0;
+  RigSession session(*tenon_plugin_v1_attention_reference(), setup);
+  session.Run({{0, 4}});
+  session.Run({{0, 4, {0b0001, 0b0011, 0b0101, 0b1101}, {0, 1, 1, 2}}});
+  const double sink = std::exp(2 * double{RigNumber(RigInput::kSink, 0, 0, 0)});
+  const int32_t seen[][2] = {{3, 4}, {4, 5}, {4, 6}, {6, 7}};
+  for (int32_t j = 0; j < 4; ++j) {
+    const double expected = (Value(seen[j][0], 0) + Value(seen[j][1], 0)) / (2 + sink);
+    EXPECT_NEAR(session.rows().at({0, 4 + j})[0], expected, 1e-6) << "token " << j;
+  }
+}
+
+TEST(ReferenceAttention, ComputesTheLatentFormula) {
+  RigSetup setup = SetupOf({0, 2, 1, 5, 3, 0.5f, 0, 0, 0});
+  setup.kind = RigKind::kLatent;
+  RigSession session(*tenon_plugin_v1_attention_reference(), setup);
+  ASSERT_EQ(session.failure(), "");
+  session.Run({{0, 3}});
+  session.Run({{0, 1}});
+  for (int32_t t = 0; t < 4; ++t) {
+    for (int32_t head = 0; head < 2; ++head) {
+      double sum = 0, out[3] = {};
+      for (int32_t j = 0; j <= t; ++j) {
+        double dot = 0;
+        for (int32_t d = 0; d < 3; ++d) {
+          dot += double{RigNumber(RigInput::kQ, 0, t, head * 3 + d)} *
+                 RigNumber(RigInput::kK, 0, j, d);
+        }
+        for (int32_t d = 0; d < 2; ++d) {
+          dot += double{RigNumber(RigInput::kQRope, 0, t, head * 2 + d)} *
+                 RigNumber(RigInput::kKRope, 0, j, d);
+        }
+        const double p = std::exp(0.5 * dot);
+        sum += p;
+        for (int32_t d = 0; d < 3; ++d) out[d] += p * RigNumber(RigInput::kK, 0, j, d);
+      }
+      for (int32_t d = 0; d < 3; ++d) {
+        EXPECT_NEAR(session.rows().at({0, t})[head * 3 + d], out[d] / sum, 1e-6);
+      }
+    }
+  }
+}
+
+TEST(ReferenceAttention, ComputesTheBidirectionalFormula) {
+  RigSetup setup = SetupOf({0, 4, 2, 3, 3, 0.5f, 0, 0, 0});
+  setup.kind = RigKind::kBidirectional;
+  RigSession session(*tenon_plugin_v1_attention_reference(), setup);
+  ASSERT_EQ(session.failure(), "");
+  session.Run({{1, 2}, {0, 5}, {2, 1}});
+  for (int32_t t = 0; t < 5; ++t) {
+    for (int32_t head = 0; head < 4; ++head) {
+      const int32_t first = head / 2 * 3;
+      double sum = 0, out[3] = {};
+      for (int32_t j = 0; j < 5; ++j) {
+        double dot = 0;
+        for (int32_t d = 0; d < 3; ++d) {
+          dot += double{RigNumber(RigInput::kQ, 0, t, head * 3 + d)} *
+                 RigNumber(RigInput::kK, 0, j, first + d);
+        }
+        const double p = std::exp(0.5 * dot);
+        sum += p;
+        for (int32_t d = 0; d < 3; ++d) out[d] += p * Value(j, first + d);
+      }
+      for (int32_t d = 0; d < 3; ++d) {
+        EXPECT_NEAR(session.rows().at({0, t})[head * 3 + d], out[d] / sum, 1e-6);
+      }
+    }
+  }
+}
+
 TEST(ReferenceAttention, StoresKAndVInTheKvType) {
   const struct {
     const char* type;
