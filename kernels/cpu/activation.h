@@ -14,6 +14,9 @@ namespace tenon::cpu {
 // Transformer".
 using GluFunction = void (*)(const float* gate, const float* up, int64_t count, float* out);
 
+// out[i] = activation(x[i]).
+using ActivateFunction = void (*)(const float* x, int64_t count, float* out);
+
 struct ActivationFunctions {
   GluFunction silu;
   GluFunction gelu_tanh;
@@ -21,6 +24,9 @@ struct ActivationFunctions {
   void (*add)(const float* a, const float* b, int64_t count, float* out);  // a + b
   void (*scale)(const float* x, float factor, int64_t count, float* out);  // x * factor
   void (*soft_cap)(const float* x, float cap, int64_t count, float* out);  // cap tanh(x / cap)
+  ActivateFunction activate_silu;
+  ActivateFunction activate_gelu_tanh;
+  ActivateFunction activate_gelu;
 };
 
 // For one level; stateless, any thread.

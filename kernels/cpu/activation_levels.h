@@ -26,22 +26,38 @@ inline void MapRow(const float* a, const float* b, int64_t count, float* out, Fu
   }
 }
 
+inline FloatVector Silu(FloatVector x) { return x * Math::Sigmoid(x); }
+
+inline FloatVector GeluTanh(FloatVector x) {
+  // 2 sqrt(2 / pi) and that times 0.044715.
+  const FloatVector twice = x * (1.59576912f + 0.0713548163f * (x * x));
+  return x * Math::Sigmoid(twice);
+}
+
+inline FloatVector Gelu(FloatVector x) { return x * Math::NormalCdf(x); }
+
 void GluSilu(const float* gate, const float* up, int64_t count, float* out) {
-  MapRow(gate, up, count, out,
-         [](FloatVector g, FloatVector u) { return g * Math::Sigmoid(g) * u; });
+  MapRow(gate, up, count, out, [](FloatVector g, FloatVector u) { return Silu(g) * u; });
 }
 
 void GluGeluTanh(const float* gate, const float* up, int64_t count, float* out) {
-  // 2 sqrt(2 / pi) and that times 0.044715.
-  MapRow(gate, up, count, out, [](FloatVector g, FloatVector u) {
-    const FloatVector twice = g * (1.59576912f + 0.0713548163f * (g * g));
-    return g * Math::Sigmoid(twice) * u;
-  });
+  MapRow(gate, up, count, out, [](FloatVector g, FloatVector u) { return GeluTanh(g) * u; });
 }
 
 void GluGelu(const float* gate, const float* up, int64_t count, float* out) {
-  MapRow(gate, up, count, out,
-         [](FloatVector g, FloatVector u) { return g * Math::NormalCdf(g) * u; });
+  MapRow(gate, up, count, out, [](FloatVector g, FloatVector u) { return Gelu(g) * u; });
+}
+
+void ActivateSilu(const float* x, int64_t count, float* out) {
+  MapRow(x, x, count, out, [](FloatVector v, FloatVector) { return Silu(v); });
+}
+
+void ActivateGeluTanh(const float* x, int64_t count, float* out) {
+  MapRow(x, x, count, out, [](FloatVector v, FloatVector) { return GeluTanh(v); });
+}
+
+void ActivateGelu(const float* x, int64_t count, float* out) {
+  MapRow(x, x, count, out, [](FloatVector v, FloatVector) { return Gelu(v); });
 }
 
 void AddRows(const float* a, const float* b, int64_t count, float* out) {
@@ -56,8 +72,9 @@ void SoftCapRow(const float* x, float cap, int64_t count, float* out) {
   MapRow(x, x, count, out, [cap](FloatVector v, FloatVector) { return cap * Math::Tanh(v / cap); });
 }
 
-constexpr ActivationFunctions kActivations = {GluSilu, GluGeluTanh, GluGelu,
-                                              AddRows, ScaleRow,    SoftCapRow};
+constexpr ActivationFunctions kActivations = {GluSilu,      GluGeluTanh,      GluGelu,
+                                              AddRows,      ScaleRow,         SoftCapRow,
+                                              ActivateSilu, ActivateGeluTanh, ActivateGelu};
 
 }  // namespace
 }  // namespace tenon::cpu

@@ -47,6 +47,29 @@ TEST(ActivationKernel, GluMatchesDoubleAtEveryLevel) {
   }
 }
 
+TEST(ActivationKernel, ActivateIsTheGluOfOnesInPlaceToo) {
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    const ActivationFunctions& f = ActivationsOf(static_cast<Isa>(level));
+    const ActivateFunction activate[] = {f.activate_silu, f.activate_gelu_tanh, f.activate_gelu};
+    const std::vector<Glu> glus = GlusOf(level);
+    for (size_t k = 0; k < glus.size(); ++k) {
+      for (const int64_t count : {1, 7, 16, 33, 1000}) {
+        std::vector<float> x(static_cast<size_t>(count)), ones(x.size(), 1.0f), want(x.size());
+        for (size_t i = 0; i < x.size(); ++i) x[i] = 0.37f * static_cast<float>(i % 61) - 11;
+        std::vector<float> out(x.size() + 1, 77.0f);
+        glus[k].function(x.data(), ones.data(), count, want.data());
+        activate[k](x.data(), count, out.data());
+        EXPECT_EQ(out.back(), 77.0f);
+        out.pop_back();
+        EXPECT_EQ(out, want) << IsaLevels()[level].name << " " << glus[k].name;
+        activate[k](x.data(), count, x.data());
+        EXPECT_EQ(x, want);
+      }
+    }
+  }
+}
+
 TEST(ActivationKernel, ExtremesAndTailsStayInBounds) {
   const float infinity = std::numeric_limits<float>::infinity();
   for (uint32_t level = 0; level < kIsaCount; ++level) {

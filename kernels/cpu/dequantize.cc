@@ -33,6 +33,11 @@ void Dequantize(Isa isa, DType type, const void* data, int64_t values, float* ou
   DequantizerOf(isa, type)(data, values, out);
 }
 
+void ScaleRow(Isa isa, const BlockScales& scales, int64_t row, int64_t first, int64_t count,
+              float* values) {
+  DequantizeLevelOf(isa).scale_row(scales, row, first, count, values);
+}
+
 void ConvertToF16(Isa isa, const float* in, int64_t values, uint16_t* out) {
   DequantizeLevelOf(isa).to_f16(in, values, out);
 }

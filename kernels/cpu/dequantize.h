@@ -21,6 +21,20 @@ void Dequantize(Isa isa, DType type, const void* data, int64_t values, float* ou
 using DequantizeFunction = void (*)(const void* data, int64_t values, float* out);
 DequantizeFunction DequantizerOf(Isa isa, DType type);
 
+// Factors beside a stored matrix (tenon/op.h, Weight::scales): its element [r, c] stands for the
+// stored value times element [r / rows, c / columns] of `data`.
+struct BlockScales {
+  const void* data = nullptr;  // f32, any alignment; null: there are none
+  int64_t stride = 0;          // factors from one row of them to the next
+  int64_t rows = 1;            // of the matrix, a factor; at least 1
+  int64_t columns = 1;         // at least 1
+  int64_t first_row = 0;       // what row 0 of the caller is in the matrix
+};
+
+// values[i] *= the factor of [row, first + i], for i in [0, count). REQUIRES: scales.data.
+void ScaleRow(Isa isa, const BlockScales& scales, int64_t row, int64_t first, int64_t count,
+              float* values);
+
 // out[i] = in[i] rounded to nearest, ties to even. No overlap.
 void ConvertToF16(Isa isa, const float* in, int64_t values, uint16_t* out);
 void ConvertToBf16(Isa isa, const float* in, int64_t values, uint16_t* out);

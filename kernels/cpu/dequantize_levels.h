@@ -15,6 +15,8 @@ struct DequantizeLevel {
   DequantizeFunction by_type[kDTypeCount];  // null where there is none
   void (*to_f16)(const float* in, int64_t values, uint16_t* out);
   void (*to_bf16)(const float* in, int64_t values, uint16_t* out);
+  void (*scale_row)(const BlockScales& scales, int64_t row, int64_t first, int64_t count,
+                    float* values);
 };
 
 const DequantizeLevel& DequantizeGeneric();
@@ -46,9 +48,31 @@ static void DequantizeBf16(const void* data, int64_t values, float* out) {
   }
 }
 
+#if defined(__AVX2__)
+// Eight codes, each in 16 bits. As an f16 a code has the same mantissa, and an exponent whose bias
+// is 8 greater; only its NaN is none there.
+static inline __m256 EightF8(__m128i codes) {
+  const __m128i size = _mm_and_si128(codes, _mm_set1_epi16(0x7f));
+  const __m128i half = _mm_or_si128(
+      _mm_slli_epi16(size, 7), _mm_slli_epi16(_mm_andnot_si128(_mm_set1_epi16(0x7f), codes), 8));
+  const __m256 y = _mm256_mul_ps(_mm256_cvtph_ps(half), _mm256_set1_ps(256.0f));
+  const __m256i none = _mm256_cvtepi16_epi32(_mm_cmpeq_epi16(size, _mm_set1_epi16(0x7f)));
+  const __m256 sign = _mm256_and_ps(y, _mm256_set1_ps(-0.0f));
+  const __m256 nan = _mm256_or_ps(sign, _mm256_castsi256_ps(_mm256_set1_epi32(0x7fc00000)));
+  return _mm256_blendv_ps(y, nan, _mm256_castsi256_ps(none));
+}
+#endif
+
 static void DequantizeF8E4M3(const void* data, int64_t values, float* out) {
   const uint8_t* in = static_cast<const uint8_t*>(data);
-  for (int64_t i = 0; i < values; ++i) out[i] = F8E4M3ToF32(in[i]);
+  int64_t i = 0;
+#if defined(__AVX2__)
+  for (; i + 8 <= values; i += 8) {
+    const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(in + i));
+    _mm256_storeu_ps(out + i, EightF8(_mm_cvtepu8_epi16(codes)));
+  }
+#endif
+  for (; i < values; ++i) out[i] = F8E4M3ToF32(in[i]);
 }
 
 #if defined(__AVX2__)
@@ -150,6 +174,19 @@ static void RowToBf16(const float* in, int64_t values, uint16_t* out) {
   for (int64_t i = 0; i < values; ++i) out[i] = F32ToBf16(in[i]);
 }
 
+static void ScaleStored(const BlockScales& scales, int64_t row, int64_t first, int64_t count,
+                        float* values) {
+  const int64_t at = (scales.first_row + row) / scales.rows * scales.stride;
+  const uint8_t* factors = static_cast<const uint8_t*>(scales.data) + at * 4;
+  for (int64_t i = 0; i < count;) {
+    const int64_t block = (first + i) / scales.columns;
+    const int64_t end = (block + 1) * scales.columns - first;
+    float factor;
+    std::memcpy(&factor, factors + block * 4, sizeof(factor));
+    for (const int64_t stop = end < count ? end : count; i < stop; ++i) values[i] *= factor;
+  }
+}
+
 // In the order of DType.
 static const DequantizeLevel kDequantizeLevel = {
     {DequantizeF32, DequantizeF16, DequantizeBf16, DequantizeF8E4M3, nullptr, nullptr,
@@ -157,6 +194,7 @@ static const DequantizeLevel kDequantizeLevel = {
      DequantizeBlocks<DType::kQ5_1>, DequantizeBlocks<DType::kQ8_0>, DequantizeBlocks<DType::kQ4_K>,
      DequantizeBlocks<DType::kQ5_K>, DequantizeBlocks<DType::kQ6_K>},
     RowToF16,
-    RowToBf16};
+    RowToBf16,
+    ScaleStored};
 
 }  // namespace tenon::cpu

@@ -45,6 +45,27 @@ std::vector<Isa> LevelsHere() {
   return levels;
 }
 
+// OCP FP8 E4M3: 1.m 2^(e - 7), 0.m 2^-6 for e = 0, NaN for all ones.
+TEST(Dequantize, ReadsEveryF8CodeAtEveryLevelInWholeVectorsAndTheRest) {
+  std::vector<uint8_t> codes(256 + 253);
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<uint8_t>(i);
+  for (Isa isa : LevelsHere()) {
+    std::vector<float> out(codes.size());
+    Dequantize(isa, DType::kF8E4M3, codes.data(), static_cast<int64_t>(codes.size()), out.data());
+    for (size_t i = 0; i < codes.size(); ++i) {
+      const int e = codes[i] >> 3 & 15, m = codes[i] & 7;
+      const double size = e == 0 ? std::ldexp(m, -9) : std::ldexp(8 + m, e - 10);
+      const bool negative = codes[i] >= 128;
+      ASSERT_EQ(std::signbit(out[i]), negative) << i;
+      if ((codes[i] & 0x7f) == 0x7f) {
+        ASSERT_EQ(BitsFromFloat(out[i]), negative ? 0xffc00000u : 0x7fc00000u) << i;
+      } else {
+        ASSERT_EQ(out[i], negative ? -size : size) << i << " at " << LevelOf(isa).name;
+      }
+    }
+  }
+}
+
 TEST(Dequantize, GivesTheValuesOfAnIndependentReaderExactly) {
   const std::vector<GoldenEntry> golden = ReadGolden();
   ASSERT_EQ(golden.size(), 11u);

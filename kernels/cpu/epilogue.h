@@ -13,6 +13,12 @@ struct Epilogue {
   const float* bias;        // [columns], or null
   const float* residual;    // [tokens, columns], or null; may be `out` itself
   int64_t residual_stride;  // floats
+  // Null, or [tokens]: floats from `out` to a token's row, wherever that is, instead of out_stride.
+  const int64_t* out_offsets = nullptr;
 };
+
+static inline float* OutRow(const Epilogue& e, int64_t token) {
+  return e.out + (e.out_offsets == nullptr ? token * e.out_stride : e.out_offsets[token]);
+}
 
 }  // namespace tenon::cpu

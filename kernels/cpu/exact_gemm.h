@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/cpu/dequantize.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/isa.h"
 #include "tenon/dtype.h"
@@ -10,8 +11,9 @@
 // The product of f32 activations with a weight of any stored type: the weight's rows are unpacked
 // to f32, a panel at a time, and every product is accumulated in f32 by fused multiply-adds.
 //
-// A value out[t, n] depends on x[t], w[n] and the level alone, bit for bit: not on the tokens
-// beside it, nor on how the rows are cut among calls. Two levels may differ in the last bits.
+// A value out[t, n] depends on x[t], w[n] (with its scales) and the level alone, bit for bit: not
+// on the tokens beside it, nor on how the rows are cut among calls. Two levels may differ in the
+// last bits.
 namespace tenon::cpu {
 
 struct ExactGemm {
@@ -25,6 +27,9 @@ struct ExactGemm {
   int64_t k;          // a multiple of the type's block_values
   Epilogue epilogue;  // out does not overlap x
   float* scratch;     // ExactScratchFloats(k) floats, aligned to 64 bytes, this call's alone
+  // Null, or [tokens]: floats from x to a token's row, instead of x_stride.
+  const int64_t* x_offsets = nullptr;
+  BlockScales scales = {};  // of w, whose row 0 is theirs; usually none
 };
 
 constexpr int64_t kExactPanelRows = 16;

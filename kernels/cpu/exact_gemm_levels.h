@@ -54,7 +54,7 @@ static inline void ExactTile(const float* const* w, const float* const* x, int64
 
 static inline void ExactStore(const Epilogue& e, int64_t token, int64_t row, int64_t rows,
                               const float* sums) {
-  float* out = e.out + token * e.out_stride + row;
+  float* out = OutRow(e, token) + row;
   for (int64_t r = 0; r < rows; ++r) {
     float value = sums[r];
     if (e.bias != nullptr) value += e.bias[row + r];
@@ -69,7 +69,10 @@ static inline void ExactTokens(const ExactGemm& gemm, const float* w0, int64_t w
                                int64_t row, int64_t count, int64_t token) {
   constexpr int kRows = 4 * kGroups;
   const float* x[T];
-  for (int t = 0; t < T; ++t) x[t] = gemm.x + (token + t) * gemm.x_stride;
+  for (int t = 0; t < T; ++t) {
+    const int64_t at = token + t;
+    x[t] = gemm.x + (gemm.x_offsets == nullptr ? at * gemm.x_stride : gemm.x_offsets[at]);
+  }
   for (int64_t r = 0; r < count; r += kRows) {
     const int64_t here = count - r < kRows ? count - r : kRows;
     const float* w[kRows];
@@ -87,7 +90,8 @@ static void ExactGemmLevel(const ExactGemm& gemm) {
   const DequantizeFunction unpack = DequantizerOf(V::kIsa, gemm.type);
   const int64_t panel = gemm.tokens == 1 ? kExactPanelRows / 2 : kExactPanelRows;
   const uint8_t* stored = static_cast<const uint8_t*>(gemm.w);
-  const bool in_place = gemm.type == DType::kF32 && gemm.row_bytes % 4 == 0 &&
+  const bool scaled = gemm.scales.data != nullptr;
+  const bool in_place = gemm.type == DType::kF32 && !scaled && gemm.row_bytes % 4 == 0 &&
                         reinterpret_cast<uintptr_t>(stored) % 4 == 0;
   for (int64_t row = 0; row < gemm.rows; row += panel) {
     const int64_t count = gemm.rows - row < panel ? gemm.rows - row : panel;
@@ -98,7 +102,9 @@ static void ExactGemmLevel(const ExactGemm& gemm) {
       w = gemm.scratch;
       stride = (gemm.k + 15) / 16 * 16;
       for (int64_t r = 0; r < count; ++r) {
-        unpack(first + r * gemm.row_bytes, gemm.k, gemm.scratch + r * stride);
+        float* values = gemm.scratch + r * stride;
+        unpack(first + r * gemm.row_bytes, gemm.k, values);
+        if (scaled) ScaleRow(V::kIsa, gemm.scales, row + r, 0, gemm.k, values);
       }
     }
     int64_t t = 0;

@@ -116,7 +116,7 @@ struct Generic {
     for (int64_t b = 0; b < tile.blocks; ++b) {
       source.Load(b, &w);
       for (int t = 0; t < kTokens; ++t) {
-        const Int8Block& a = tile.x[t * tile.blocks + b];
+        const Int8Block& a = tile.x[t][b];
         for (int r = 0; r < R; ++r) acc[t][r] = Accumulate<Source::kKind>(w, r, a, acc[t][r]);
       }
     }
@@ -125,7 +125,7 @@ struct Generic {
         float sum = acc[t][r];
         if (e.bias != nullptr) sum += e.bias[row + r];
         if (e.residual != nullptr) sum += e.residual[(token + t) * e.residual_stride + row + r];
-        e.out[(token + t) * e.out_stride + row + r] = sum;
+        OutRow(e, token + t)[row + r] = sum;
       }
     }
   }

@@ -24,6 +24,8 @@ struct Int8Gemm {
   const Int8Block* x;  // [tokens, k / 32]
   int64_t tokens;
   Epilogue epilogue;
+  // Null, or [tokens]: blocks from x to a token's row, instead of one row behind the other.
+  const int64_t* x_offsets = nullptr;
 };
 
 // Allocates nothing; any thread.

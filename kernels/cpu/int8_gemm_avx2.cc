@@ -199,7 +199,7 @@ template <typename Source, int T>
     const float* residual = e.residual + token * e.residual_stride + row;
     sum = _mm256_add_ps(sum, _mm256_maskload_ps(residual, valid));
   }
-  _mm256_maskstore_ps(e.out + token * e.out_stride + row, valid, sum);
+  _mm256_maskstore_ps(OutRow(e, token) + row, valid, sum);
 }
 
 // The first `rows` of eight lanes.
@@ -220,7 +220,7 @@ struct Avx2 {
     const Int8Block* x[T];
     __m256 acc[T][2];
     for (int t = 0; t < T; ++t) {
-      x[t] = tile.x + t * tile.blocks;
+      x[t] = tile.x[t];
       acc[t][0] = acc[t][1] = _mm256_setzero_ps();
     }
     for (int64_t b = 0; b < tile.blocks; ++b) {

@@ -142,7 +142,7 @@ template <Int8Kind kKind>
     const float* residual = e.residual + token * e.residual_stride + row;
     sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(valid, residual));
   }
-  _mm512_mask_storeu_ps(e.out + token * e.out_stride + row, valid, sum);
+  _mm512_mask_storeu_ps(OutRow(e, token) + row, valid, sum);
 }
 
 struct Avx512 {
@@ -158,7 +158,7 @@ struct Avx512 {
     __m512 acc[kTokens];
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t) {
-      x[t] = tile.x + t * tile.blocks;
+      x[t] = tile.x[t];
       acc[t] = _mm512_setzero_ps();
     }
     for (int64_t b = 0; b < tile.blocks; ++b) {

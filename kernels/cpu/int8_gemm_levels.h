@@ -80,10 +80,10 @@ static constexpr int64_t kGroupBytes = 65536;
 
 // The tokens of one tile.
 struct Int8Tile {
-  const Int8Block* x;    // of the first token
-  int64_t blocks;        // from one token to the next, and in all
-  const uint8_t* ahead;  // kAheadBytes after the panel's begin, to be fetched meanwhile
-  int64_t ahead_step;    // bytes of it a block
+  const Int8Block* const* x;  // the row of each
+  int64_t blocks;             // in a row
+  const uint8_t* ahead;       // kAheadBytes after the panel's begin, to be fetched meanwhile
+  int64_t ahead_step;         // bytes of it a block
 };
 
 static inline int32_t LoadInt32(const int8_t* p) {
@@ -105,11 +105,15 @@ static inline int64_t RunTiles(const Int8Gemm& gemm, const Int8Group& group, int
   const int64_t panel_bytes = Int8PanelBytes(kType, gemm.k);
   const int64_t blocks = Int8Blocks(gemm.k);
   for (; gemm.tokens - token >= kTokens; token += kTokens) {
+    const Int8Block* x[kTokens];
+    for (int t = 0; t < kTokens; ++t) {
+      const int64_t at = token + t;
+      x[t] = gemm.x + (gemm.x_offsets == nullptr ? at * blocks : gemm.x_offsets[at]);
+    }
     const uint8_t* data = group.data;
     for (int64_t row = 0; row < group.rows; row += kInt8PanelRows, data += panel_bytes) {
       const typename L::template Packed<kType> source{{data, data + codes}};
-      const Int8Tile tile{gemm.x + token * blocks, blocks, data + kAheadBytes,
-                          panel_bytes / blocks};
+      const Int8Tile tile{x, blocks, data + kAheadBytes, panel_bytes / blocks};
       const int64_t rows = group.rows - row < kInt8PanelRows ? group.rows - row : kInt8PanelRows;
       L::template Tile<decltype(source), kTokens>(source, tile, gemm.epilogue, token,
                                                   group.row + row, rows);

@@ -6,6 +6,7 @@
 namespace tenon::cpu {
 
 RmsNormFunction RmsNormGeneric() { return RmsNorm; }
+LayerNormFunction LayerNormGeneric() { return LayerNorm; }
 
 RmsNormFunction RmsNormOf(Isa isa) {
   switch (isa) {
@@ -17,6 +18,18 @@ RmsNormFunction RmsNormOf(Isa isa) {
       break;
   }
   return RmsNormGeneric();
+}
+
+LayerNormFunction LayerNormOf(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512:
+      return LayerNormAvx512();
+    case Isa::kAvx2:
+      return LayerNormAvx2();
+    case Isa::kGeneric:
+      break;
+  }
+  return LayerNormGeneric();
 }
 
 }  // namespace tenon::cpu

@@ -4,5 +4,6 @@
 namespace tenon::cpu {
 
 RmsNormFunction RmsNormAvx2() { return RmsNorm; }
+LayerNormFunction LayerNormAvx2() { return LayerNorm; }
 
 }  // namespace tenon::cpu

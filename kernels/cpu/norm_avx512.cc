@@ -4,5 +4,6 @@
 namespace tenon::cpu {
 
 RmsNormFunction RmsNormAvx512() { return RmsNorm; }
+LayerNormFunction LayerNormAvx512() { return LayerNorm; }
 
 }  // namespace tenon::cpu

@@ -55,5 +55,73 @@ TEST(RmsNormKernel, WorksInPlaceAndOnZeros) {
   }
 }
 
+// One row in double: z = x (+ y), then Ba et al.'s formula.
+std::vector<double> ExpectedLayerNorm(const std::vector<float>& x, const std::vector<float>& y,
+                                      const std::vector<float>& weight,
+                                      const std::vector<float>& bias, double epsilon) {
+  std::vector<double> z(x.begin(), x.end());
+  for (size_t i = 0; i < y.size(); ++i) z[i] = double{x[i] + y[i]};
+  double mean = 0, variance = 0;
+  for (const double v : z) mean += v / static_cast<double>(z.size());
+  for (const double v : z) variance += (v - mean) * (v - mean) / static_cast<double>(z.size());
+  for (size_t i = 0; i < z.size(); ++i) {
+    z[i] = (z[i] - mean) / std::sqrt(variance + epsilon) * weight[i] + bias[i];
+  }
+  return z;
+}
+
+TEST(LayerNormKernel, MatchesDoubleAtEveryLevelAndLength) {
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    const LayerNormFunction norm = LayerNormOf(static_cast<Isa>(level));
+    for (const int64_t count : {2, 3, 16, 63, 64, 65, 127, 384, 641, 2048}) {
+      // Far from 0, where mean(z^2) - mean(z)^2 would have no digits left.
+      std::vector<float> x = Random(count, 1.0f, 1);
+      for (float& v : x) v += 300.0f;
+      const std::vector<float> weight = Random(count, 1.0f, 2), bias = Random(count, 1.0f, 3);
+      std::vector<float> out(x.size() + 1, 77.0f);
+      norm(x.data(), nullptr, count, weight.data(), bias.data(), 1e-12f, out.data());
+      const std::vector<double> want = ExpectedLayerNorm(x, {}, weight, bias, 1e-12f);
+      for (size_t i = 0; i < want.size(); ++i) {
+        EXPECT_NEAR(out[i], want[i], 1e-4 * (1 + std::abs(weight[i])))
+            << IsaLevels()[level].name << " count " << count << " at " << i;
+      }
+      EXPECT_EQ(out.back(), 77.0f);
+    }
+  }
+}
+
+TEST(LayerNormKernel, AddsASecondRowAlsoInPlace) {
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    const LayerNormFunction norm = LayerNormOf(static_cast<Isa>(level));
+    for (const int64_t count : {5, 64, 100, 384}) {
+      const std::vector<float> x = Random(count, 2.0f, 4), y = Random(count, 2.0f, 5);
+      const std::vector<float> weight = Random(count, 1.0f, 6), bias = Random(count, 1.0f, 7);
+      std::vector<float> out(x.size()), over_x = x, over_y = y;
+      norm(x.data(), y.data(), count, weight.data(), bias.data(), 1e-5f, out.data());
+      const std::vector<double> want = ExpectedLayerNorm(x, y, weight, bias, 1e-5f);
+      for (size_t i = 0; i < want.size(); ++i) {
+        EXPECT_NEAR(out[i], want[i], 2e-6 * (1 + std::abs(want[i]))) << "at " << i;
+      }
+      norm(over_x.data(), y.data(), count, weight.data(), bias.data(), 1e-5f, over_x.data());
+      norm(x.data(), over_y.data(), count, weight.data(), bias.data(), 1e-5f, over_y.data());
+      EXPECT_EQ(over_x, out);
+      EXPECT_EQ(over_y, out);
+    }
+  }
+}
+
+TEST(LayerNormKernel, GivesTheBiasForARowOfEqualValues) {
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    const std::vector<float> x(100, 4.0f), weight(100, 2.0f), bias = Random(100, 1.0f, 8);
+    std::vector<float> out(100);
+    LayerNormOf(static_cast<Isa>(level))(x.data(), nullptr, 100, weight.data(), bias.data(), 1e-12f,
+                                         out.data());
+    EXPECT_EQ(out, bias);
+  }
+}
+
 }  // namespace
 }  // namespace tenon::cpu

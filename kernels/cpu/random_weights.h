@@ -26,12 +26,14 @@ inline HalfOffsets HalfOffsetsOf(DType type) {
       return {{0, 2, -1}};
     case DType::kQ6_K:
       return {{208, -1, -1}};
+    case DType::kF8E4M3:
+      return {{-1, -1, -1}};
     default:
       return {{0, -1, -1}};
   }
 }
 
-// `values` stored values with random codes, the scales within ±0.02.
+// `values` stored values with random codes, the scales within ±0.02; F8 within ±2.
 inline std::vector<uint8_t> RandomStored(DType type, int64_t values, uint32_t seed) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<float> scale(-0.02f, 0.02f);
@@ -52,6 +54,9 @@ inline std::vector<uint8_t> RandomStored(DType type, int64_t values, uint32_t se
     return stored;
   }
   for (uint8_t& byte : stored) byte = static_cast<uint8_t>(random());
+  if (type == DType::kF8E4M3) {
+    for (uint8_t& code : stored) code &= 0xbf;  // below 2, and no NaN
+  }
   const HalfOffsets offsets = HalfOffsetsOf(type);
   for (size_t block = 0; block < stored.size(); block += Layout(type).block_bytes) {
     for (int i = 0; offsets.at[i] >= 0; ++i) {

@@ -20,6 +20,12 @@ constexpr Kind kKinds[] = {
     {kAdd, PlanAdd},
     {kSoftCap, PlanSoftCap},
     {kGatherRows, PlanGatherRows},
+    {kRoute, PlanRoute},
+    {kCombine, PlanCombine},
+    {kClampedGlu, PlanClampedGlu},
+    {kActivate, PlanActivate},
+    {kLayerNorm, PlanLayerNorm},
+    {kEmbedPositions, PlanEmbedPositions},
 };
 
 }  // namespace

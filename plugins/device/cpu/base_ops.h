@@ -30,6 +30,9 @@ struct PlanContext {
 // or kUnsupported with a text for the user, kUnsupported also for a kind that is not listed above.
 std::unique_ptr<BaseOp> PlanBaseOp(const PlanContext& context, const OpSpec& spec, PlannedOp* out);
 
+// What an op of experts has room for on a lane's stack.
+inline constexpr int32_t kMaxExperts = 1024;
+
 // One a kind, in the files of that name.
 std::unique_ptr<BaseOp> PlanEmbed(const PlanContext& context, const OpSpec& spec, PlannedOp* out);
 std::unique_ptr<BaseOp> PlanRmsNorm(const PlanContext& context, const OpSpec& spec, PlannedOp* out);
@@ -39,5 +42,15 @@ std::unique_ptr<BaseOp> PlanAdd(const PlanContext& context, const OpSpec& spec, 
 std::unique_ptr<BaseOp> PlanSoftCap(const PlanContext& context, const OpSpec& spec, PlannedOp* out);
 std::unique_ptr<BaseOp> PlanGatherRows(const PlanContext& context, const OpSpec& spec,
                                        PlannedOp* out);
+std::unique_ptr<BaseOp> PlanRoute(const PlanContext& context, const OpSpec& spec, PlannedOp* out);
+std::unique_ptr<BaseOp> PlanCombine(const PlanContext& context, const OpSpec& spec, PlannedOp* out);
+std::unique_ptr<BaseOp> PlanClampedGlu(const PlanContext& context, const OpSpec& spec,
+                                       PlannedOp* out);
+std::unique_ptr<BaseOp> PlanActivate(const PlanContext& context, const OpSpec& spec,
+                                     PlannedOp* out);
+std::unique_ptr<BaseOp> PlanLayerNorm(const PlanContext& context, const OpSpec& spec,
+                                      PlannedOp* out);
+std::unique_ptr<BaseOp> PlanEmbedPositions(const PlanContext& context, const OpSpec& spec,
+                                           PlannedOp* out);
 
 }  // namespace tenon::cpu

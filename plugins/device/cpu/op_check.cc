@@ -13,13 +13,14 @@ std::string Count(uint64_t seen, const char* what, uint64_t needed) {
 
 const char* RowSetName(RowSet rows) { return rows == RowSet::kTokens ? "tokens" : "logit rows"; }
 
-void CheckBuffer(const OpSpec& spec, const Buffer& buffer, const std::string& which) {
+void CheckBuffer(const OpSpec& spec, const Buffer& buffer, DType dtype, const std::string& which) {
   if (static_cast<uint32_t>(buffer.dtype) >= kDTypeCount) {
     Refuse(spec, Status::kInvalid, which + " has a type of no known number");
   }
-  if (buffer.dtype != DType::kF32) {
+  if (buffer.dtype != dtype) {
     Refuse(spec, Status::kUnsupported,
-           which + " is " + Layout(buffer.dtype).name + "; device cpu computes on f32 values only");
+           which + " is " + Layout(buffer.dtype).name + "; device cpu computes on " +
+               Layout(dtype).name + " values only");
   }
   if (buffer.rows != RowSet::kTokens && buffer.rows != RowSet::kLogitRows) {
     Refuse(spec, Status::kInvalid, which + " has a row set of no known number");
@@ -67,9 +68,13 @@ void CheckOperands(const OpSpec& spec, OperandCounts counts) {
   if (spec.weights.size != counts.weights) {
     Refuse(spec, Status::kInvalid, Count(spec.weights.size, "weight", counts.weights));
   }
-  ForEachBuffer(spec, [&spec](const Buffer& buffer, const std::string& which) {
-    CheckBuffer(spec, buffer, which);
-  });
+  for (uint64_t i = 0; i < spec.inputs.size; ++i) {
+    CheckBuffer(spec, spec.inputs[i], DType::kF32, "input " + std::to_string(i));
+  }
+  for (uint64_t i = 0; i < spec.outputs.size; ++i) {
+    const DType dtype = i < counts.integer_outputs ? DType::kI32 : DType::kF32;
+    CheckBuffer(spec, spec.outputs[i], dtype, "output " + std::to_string(i));
+  }
 }
 
 void CheckSameColumns(const OpSpec& spec) {
@@ -106,6 +111,9 @@ void CheckWeight(const OpSpec& spec, uint64_t i, int64_t rows, int64_t columns) 
            which +
                " is stored in a type that device cpu cannot read; all floating and block types"
                " of tenon/dtype.h can be");
+  }
+  if (weight.scales.data != nullptr) {
+    Refuse(spec, Status::kUnsupported, which + " has scales; device cpu reads none");
   }
   const DTypeLayout& layout = Layout(tensor.dtype);
   if (columns % layout.block_values != 0) {

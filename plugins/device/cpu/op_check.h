@@ -23,17 +23,19 @@ class PlanError : public std::runtime_error {
 
 struct OperandCounts {
   uint64_t inputs, outputs, weights;
+  uint64_t integer_outputs = 0;  // so many of the first outputs are i32
 };
 
-// The numbers of operands are these, and each buffer is f32, aligned, with rows that hold its
-// columns and a row set that exists.
+// The numbers of operands are these, and each buffer is f32 (or i32, see above), aligned, with rows
+// that hold its columns and a row set that exists.
 void CheckOperands(const OpSpec& spec, OperandCounts counts);
 
 // All inputs and outputs have the columns of the first output; and its row set.
 void CheckSameColumns(const OpSpec& spec);
 void CheckSameRows(const OpSpec& spec);
 
-// weights[i] is [rows, columns], dense in its rows, of a type that can be read (CanDequantize).
+// weights[i] is [rows, columns], dense in its rows, of a type that can be read (CanDequantize), and
+// without scales.
 void CheckWeight(const OpSpec& spec, uint64_t i, int64_t rows, int64_t columns);
 
 void CheckParamsBytes(const OpSpec& spec, uint64_t bytes);

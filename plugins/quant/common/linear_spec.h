@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
+#include "plugins/quant/common/stored_weight.h"
 #include "tenon/host.h"
 #include "tenon/op.h"
 #include "tenon/ops.h"
@@ -28,15 +28,9 @@ struct LinearSpec {
   int64_t columns;  // of out
 };
 
-// Fails with the op's name in front of `why`.
-Status Refuse(Host& host, Status status, const OpSpec& spec, const std::string& why);
-
 // Fills `out` from `spec`, or returns kUnsupported (another kind, a stored type that the CPU
 // kernels cannot read, a buffer that is not f32) or kInvalid (shapes that do not fit), after
 // Host::Fail with the op's name.
 Status ReadLinear(Host& host, const OpSpec& spec, LinearSpec* out);
-
-// The bias as f32 into out[0, rows).
-void CopyBias(const Weight& bias, float* out);
 
 }  // namespace tenon::quant

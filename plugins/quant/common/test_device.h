@@ -96,15 +96,20 @@ class TestDevice final : public Device {
   std::map<void*, uint64_t> sizes_;
 };
 
-// A component of `info` with one option set to a word.
+// A component of `info` with its first options set to words, and the others as they are.
 class TestComponent {
  public:
-  TestComponent(const ComponentInfo& info, TestHost& host, Device& device, const char* word)
+  TestComponent(const ComponentInfo& info, TestHost& host, Device& device, const char* word,
+                const char* second = nullptr)
       : info_(info) {
-    OptionValue value;
-    value.type = OptionType::kString;
-    value.text = word;
-    const CreateArgs args{&host, {{info.options, 1}, {&value, 1}}, &device};
+    std::vector<OptionValue> values(info.option_count);
+    for (uint64_t i = 0; i < values.size(); ++i) {
+      const char* given = i == 0 ? word : i == 1 ? second : nullptr;
+      values[i].type = OptionType::kString;
+      values[i].text = given != nullptr ? given : info.options[i].default_text;
+    }
+    const CreateArgs args{
+        &host, {{info.options, values.size()}, {values.data(), values.size()}}, &device};
     status = info.create(&args, &component_);
   }
   TestComponent(const TestComponent&) = delete;
@@ -112,6 +117,7 @@ class TestComponent {
   ~TestComponent() {
     if (component_ != nullptr) info_.destroy(component_);
   }
+  Component& component() { return *component_; }
   Quant& quant() { return *QueryFor<Quant>(*component_); }
 
   Status status;

@@ -43,6 +43,7 @@ const char* WhatIsWrong(const OpSpec& spec) {
   int64_t outputs = 0;
   for (uint64_t i = 0; i < matrices; ++i) {
     const Tensor& matrix = spec.weights[i].tensor;
+    if (spec.weights[i].scales.data != nullptr) return "weights with scales are not understood";
     if (matrix.columns != spec.inputs[0].columns) return "a matrix and the input differ in columns";
     if (!cpu::CanDequantize(matrix.dtype)) return "a matrix of a type that cannot be unpacked";
     if (params.has_bias != 0 && spec.weights[matrices + i].tensor.columns != matrix.rows) {

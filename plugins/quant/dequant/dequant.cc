@@ -5,10 +5,12 @@
 #include <string>
 #include <string_view>
 
-#include "kernels/cpu/dequantize.h"
 #include "kernels/cpu/exact_gemm.h"
 #include "plugins/quant/common/cpu_device.h"
+#include "plugins/quant/common/grouped_spec.h"
 #include "plugins/quant/common/linear_spec.h"
+#include "plugins/quant/dequant/grouped.h"
+#include "plugins/quant/dequant/unpack.h"
 
 namespace tenon::quant {
 
@@ -43,36 +45,6 @@ class DequantLinear final : public Op {
   float* scratch_ = nullptr;    // [lanes, ExactScratchFloats(k)]
 };
 
-namespace {
-
-struct UnpackJob {
-  const Weight* weight;
-  cpu::Isa isa;
-  DType type;
-  uint8_t* out;  // the matrix's first row
-};
-
-void UnpackRow(void* context, int64_t row) noexcept {
-  const UnpackJob& job = *static_cast<const UnpackJob*>(context);
-  const Tensor& w = job.weight->tensor;
-  const uint8_t* stored = static_cast<const uint8_t*>(w.data) + row * job.weight->row_bytes;
-  uint8_t* out = job.out + row * w.columns * Layout(job.type).block_bytes;
-  if (job.type == DType::kF32) {
-    cpu::Dequantize(job.isa, w.dtype, stored, w.columns, reinterpret_cast<float*>(out));
-    return;
-  }
-  constexpr int64_t kRun = 256;  // a multiple of every type's block
-  float values[kRun];
-  for (int64_t i = 0; i < w.columns; i += kRun) {
-    const int64_t n = std::min(kRun, w.columns - i);
-    cpu::Dequantize(job.isa, w.dtype, stored + BytesOf(w.dtype, static_cast<uint64_t>(i)), n,
-                    values);
-    cpu::ConvertToBf16(job.isa, values, n, reinterpret_cast<uint16_t*>(out) + i);
-  }
-}
-
-}  // namespace
-
 Status DequantLinear::Load(const LinearSpec& spec, PlannedOp* planned) {
   x_ = spec.x;
   out_ = spec.out;
@@ -88,8 +60,8 @@ Status DequantLinear::Load(const LinearSpec& spec, PlannedOp* planned) {
     if (biases_ == nullptr) return Status::kOutOfMemory;
   }
   for (const LinearMatrix& matrix : spec.matrices) {
-    UnpackJob job{&matrix.weight, isa_, type_, weights_ + matrix.first_column * row_bytes()};
-    device_.ParallelFor(matrix.weight.tensor.rows, UnpackRow, &job);
+    Unpack(device_,
+           {{&matrix.weight, 1}, isa_, type_, weights_ + matrix.first_column * row_bytes()});
     if (matrix.bias != nullptr) CopyBias(*matrix.bias, biases_ + matrix.first_column);
   }
   return Status::kOk;
@@ -128,22 +100,41 @@ DequantQuant::DequantQuant(const CreateArgs& args)
 
 DequantQuant::~DequantQuant() = default;
 
+template <typename Planned, typename ReadSpec>
+Status DequantQuant::PlanAs(const OpSpec& spec, const ReadSpec& read,
+                            std::vector<std::unique_ptr<Planned>>& ops, PlannedOp* out) {
+  auto op = std::make_unique<Planned>(device_, arena_, isa_, type_);
+  PlannedOp planned{op.get(), Split::kAny, 0, 0};
+  if (Status status = op->Load(read, &planned); status != Status::kOk) {
+    return Refuse(host_, status, spec,
+                  std::string("no memory for its weights as ") + Layout(type_).name);
+  }
+  ops.push_back(std::move(op));
+  *out = planned;
+  return Status::kOk;
+}
+
 Status DequantQuant::Plan(const OpSpec& spec, PlannedOp* out) noexcept {
   try {
-    LinearSpec linear;
-    if (Status status = ReadLinear(host_, spec, &linear); status != Status::kOk) return status;
-    auto op = std::make_unique<DequantLinear>(device_, arena_, isa_, type_);
-    PlannedOp planned{op.get(), Split::kAny, 0, 0};
-    if (Status status = op->Load(linear, &planned); status != Status::kOk) {
-      return Refuse(host_, status, spec,
-                    std::string("no memory for its weights as ") + Layout(type_).name);
+    if (spec.kind == Str(kGroupedLinear)) {
+      GroupedSpec grouped;
+      const Status status = ReadGrouped(host_, spec, &grouped);
+      return status == Status::kOk ? PlanAs(spec, grouped, grouped_, out) : status;
     }
-    ops_.push_back(std::move(op));
-    *out = planned;
-    return Status::kOk;
+    LinearSpec linear;
+    const Status status = ReadLinear(host_, spec, &linear);
+    return status == Status::kOk ? PlanAs(spec, linear, linears_, out) : status;
   } catch (const std::exception& error) {
     return host_.Fail(Status::kOutOfMemory, std::string_view(error.what()));
   }
+}
+
+uint64_t DequantQuant::WeightBytes(const Node& node) noexcept {
+  uint64_t bytes = 0;
+  for (const Weight& weight : node.weights) {
+    bytes += BytesOf(type_, static_cast<uint64_t>(weight.tensor.rows * weight.tensor.columns));
+  }
+  return bytes;
 }
 
 }  // namespace tenon::quant

@@ -53,6 +53,32 @@ TEST(DequantQuant, MultipliesUnpackedWeights) {
   }
 }
 
+// A grid that divides neither the rows nor the columns, in runs of 256 columns for bf16.
+TEST(DequantQuant, MultipliesScalesIntoTheWeightsItUnpacks) {
+  const std::vector<float> scales = cpu::RandomFloats(4 * 8, 8);
+  for (const char* type : {"f32", "bf16"}) {
+    TestLinear linear({{DType::kF8E4M3, 35}}, 768, 3, true, true);
+    TestLinear dense({{DType::kF32, 35}}, 768, 3, true, true);
+    float* w = reinterpret_cast<float*>(dense.matrices[0].stored.data());
+    cpu::Dequantize(cpu::Isa::kGeneric, DType::kF8E4M3, linear.matrices[0].stored.data(), 35 * 768,
+                    w);
+    for (size_t i = 0; i < 35 * 768; ++i) w[i] *= scales[i / 768 / 10 * 8 + i % 768 / 100];
+    const OpSpec spec = linear.Spec(), dense_spec = dense.Spec();
+    linear.weights[0].scales = {DType::kF32, scales.data(), 4, 8};
+    linear.weights[0].scale_rows = 10;
+    linear.weights[0].scale_columns = 100;
+    TestHost host;
+    TestDevice device(2, "");
+    TestComponent dequant(Info(), host, device, type);
+    PlannedOp planned, dense_planned;
+    ASSERT_EQ(dequant.quant().Plan(spec, &planned), Status::kOk) << host.failure;
+    ASSERT_EQ(dequant.quant().Plan(dense_spec, &dense_planned), Status::kOk) << host.failure;
+    device.RunOp(*planned.op, TestBatch(3));
+    device.RunOp(*dense_planned.op, TestBatch(3));
+    EXPECT_EQ(linear.out, dense.out) << type;
+  }
+}
+
 TEST(DequantQuant, ReturnsItsMemoryAndReportsWhenThereIsNone) {
   TestHost host;
   TestDevice device(2, "");

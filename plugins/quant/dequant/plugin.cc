@@ -6,7 +6,8 @@
 namespace {
 
 constexpr tenon::Capabilities kUnderstands =
-    tenon::Claim(tenon::Capability::kDeviceCpu, tenon::Capability::kLinearBias)
+    tenon::Claim(tenon::Capability::kDeviceCpu, tenon::Capability::kLinearBias,
+                 tenon::Capability::kGroupedLinear, tenon::Capability::kWeightScales)
         .Union(tenon::ClaimWeights(tenon::DType::kF32, tenon::DType::kF16, tenon::DType::kBF16,
                                    tenon::DType::kF8E4M3, tenon::DType::kQ4_0, tenon::DType::kQ4_1,
                                    tenon::DType::kQ5_0, tenon::DType::kQ5_1, tenon::DType::kQ8_0,

@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/exact_gemm.h"
 #include "kernels/cpu/int8_gemm.h"
+#include "plugins/quant/native/quantize.h"
 
 namespace tenon::quant {
 namespace {
@@ -62,8 +63,9 @@ Status NativeLinear::Load(const LinearSpec& spec, bool int8, uint64_t* bytes) {
               w.rows,
               panels_,
               matrix.first_column,
-              nullptr};
-    if (int8 && cpu::CanPackInt8(w.dtype)) {
+              nullptr,
+              ScalesOf(matrix.weight)};
+    if (int8 && part.scales.data == nullptr && cpu::CanPackInt8(w.dtype)) {
       if (Status status = PackPart(matrix, &part, bytes); status != Status::kOk) return status;
       any_packed_ = true;
     } else {
@@ -85,22 +87,6 @@ Status NativeLinear::Load(const LinearSpec& spec, bool int8, uint64_t* bytes) {
 
 Status NativeLinear::Reserve(uint64_t* bytes) {
   return workspace_.Reserve(k_, x_.max_rows, any_packed_, any_plain_, bytes);
-}
-
-const cpu::Int8Block* NativeLinear::Quantize(int32_t rows, const Lane& lane) noexcept {
-  const bool few = rows <= NativeWorkspace::kFewRows || lane.count == 1;
-  const bool own = rows <= NativeWorkspace::kFewRows;
-  cpu::Int8Block* out =
-      own ? workspace_.lane_rows[static_cast<size_t>(lane.index)] : workspace_.shared_rows;
-  const RowRange range = few ? RowRange{0, rows} : RowsOf(lane, rows);
-  // A slower lane may still read what the op before this one put into the shared rows.
-  if (!few) lane.Meet();
-  for (int32_t t = range.begin; t < range.end; ++t) {
-    const char* x = static_cast<const char*>(x_.data) + t * x_.row_bytes;
-    cpu::QuantizeInt8(isa_, reinterpret_cast<const float*>(x), k_, out + t * cpu::Int8Blocks(k_));
-  }
-  if (!few) lane.Meet();
-  return out;
 }
 
 void NativeLinear::Multiply(int64_t first, int64_t end, int64_t rows,
@@ -125,9 +111,19 @@ void NativeLinear::Multiply(int64_t first, int64_t end, int64_t rows,
       cpu::RunInt8Gemm(
           isa_, {part.type, data + from * part.panel_bytes, count, k_, quantized, rows, epilogue});
     } else {
-      cpu::RunExactGemm(isa_, {static_cast<const float*>(x_.data), x_.row_bytes / int64_t{4}, rows,
-                               part.type, data + row * part.row_bytes, part.row_bytes, count, k_,
-                               epilogue, static_cast<float*>(scratch)});
+      cpu::ExactGemm gemm{static_cast<const float*>(x_.data),
+                          x_.row_bytes / int64_t{4},
+                          rows,
+                          part.type,
+                          data + row * part.row_bytes,
+                          part.row_bytes,
+                          count,
+                          k_,
+                          epilogue,
+                          static_cast<float*>(scratch)};
+      gemm.scales = part.scales;
+      gemm.scales.first_row = row;
+      cpu::RunExactGemm(isa_, gemm);
     }
   }
 }
@@ -135,7 +131,10 @@ void NativeLinear::Multiply(int64_t first, int64_t end, int64_t rows,
 void NativeLinear::Run(const Batch& batch, const Lane& lane) noexcept {
   const int32_t rows = RowCount(batch, x_.rows);
   if (rows == 0) return;
-  const cpu::Int8Block* quantized = any_packed_ ? Quantize(rows, lane) : nullptr;
+  const cpu::Int8Block* quantized = nullptr;
+  if (any_packed_) {
+    quantized = QuantizeRows(workspace_, isa_, {x_.data, x_.row_bytes, rows, 1, k_}, lane);
+  }
   void* scratch = workspace_.lane_scratch[static_cast<size_t>(lane.index)];
   // Small pieces, so that a lane that lost its core does not hold up the others; at few rows a
   // piece must still outweigh its claim.

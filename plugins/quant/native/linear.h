@@ -22,8 +22,8 @@ class NativeLinear final : public Op {
   NativeLinear(const NativeLinear&) = delete;
   NativeLinear& operator=(const NativeLinear&) = delete;
 
-  // Packs what is to be multiplied in integers, on all threads of the device, and copies biases.
-  // kOutOfMemory if there is no room. Adds the weights' bytes to *bytes.
+  // Packs what is to be multiplied in integers (block types without scales), on all threads of the
+  // device, and copies biases. kOutOfMemory if there is no room. Adds the weights' bytes to *bytes.
   Status Load(const LinearSpec& spec, bool int8, uint64_t* bytes);
 
   // Makes room in the workspace for what Run needs. kOutOfMemory if there is none; adds to *bytes.
@@ -40,14 +40,13 @@ class NativeLinear final : public Op {
     int64_t panel_bytes;  // of a packed panel
     int64_t panel_rows;
     int64_t rows;
-    int64_t first_panel;   // counted over all parts
-    int64_t first_column;  // of the output
-    const float* bias;     // [rows], or null
+    int64_t first_panel;      // counted over all parts
+    int64_t first_column;     // of the output
+    const float* bias;        // [rows], or null
+    cpu::BlockScales scales;  // never of a packed one
   };
 
   Status PackPart(const LinearMatrix& matrix, Part* part, uint64_t* bytes);
-  // This lane's view of the quantised input.
-  const cpu::Int8Block* Quantize(int32_t rows, const Lane& lane) noexcept;
   // Panels [first, end) of all parts, for all rows of the step.
   void Multiply(int64_t first, int64_t end, int64_t rows, const cpu::Int8Block* quantized,
                 void* scratch) noexcept;

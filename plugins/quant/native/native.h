@@ -14,33 +14,45 @@
 namespace tenon::quant {
 
 struct NativeWorkspace;
+class NativeGrouped;
 class NativeLinear;
 
 // Weights as stored. With int8 activations the block types are interleaved once, at Plan, and
-// multiplied in integers; other types, and everything with f32 activations, are read where the file
-// is mapped.
-class NativeQuant final : public Component, public Quant {
+// multiplied in integers; other types, weights with scales, mapped experts and everything with f32
+// activations are read where the file is mapped.
+class NativeQuant final : public Component, public Quant, public WeightFootprint {
  public:
   static constexpr OptionInfo kOptions[] = {
       {"activations", OptionType::kString, "int8",
        "int8: inputs rounded in blocks of 32, fast; f32: exact", 0, 0, "int8|f32"},
+      {"experts", OptionType::kString, "packed",
+       "packed: as other weights; mapped: left in the file until routed to, and multiplied exactly",
+       0, 0, "packed|mapped"},
   };
 
   // Throws std::runtime_error where the device is no CPU or its ISA is not known here.
   explicit NativeQuant(const CreateArgs& args);
   ~NativeQuant();
 
-  void* Query(const char* name) noexcept override { return Offer<Quant>(this, name); }
+  void* Query(const char* name) noexcept override {
+    return Offer<Quant, WeightFootprint>(this, name);
+  }
   Status Plan(const OpSpec& spec, PlannedOp* out) noexcept override;
+  uint64_t WeightBytes(const Node& node) noexcept override;
 
  private:
+  Status PlanLinear(const OpSpec& spec, PlannedOp* out);
+  Status PlanGrouped(const OpSpec& spec, PlannedOp* out);
+
   Host& host_;
   Device& device_;
   cpu::Isa isa_;
   bool int8_;
+  bool mapped_experts_;
   std::unique_ptr<NativeWorkspace> workspace_;
   WeightArena arena_;
-  std::vector<std::unique_ptr<NativeLinear>> ops_;
+  std::vector<std::unique_ptr<NativeLinear>> linears_;
+  std::vector<std::unique_ptr<NativeGrouped>> grouped_;
 };
 
 }  // namespace tenon::quant

@@ -205,6 +205,37 @@ TEST(NativeQuant, RefusesALevelThatIsNotHere) {
   EXPECT_NE(host.failure.find("\"sm_90\""), std::string::npos) << host.failure;
 }
 
+// A scale for each of 16 rows and 64 columns; a block type with scales is read exactly too.
+TEST(NativeQuant, ReadsWeightsWithScalesExactly) {
+  const std::vector<float> scales = cpu::RandomFloats(3 * 2, 8);
+  for (const DType type : {DType::kF8E4M3, DType::kQ4_1}) {
+    TestLinear linear({{type, 40}}, 96, 5, true, true);
+    TestLinear dense({{DType::kF32, 40}}, 96, 5, true, true);
+    float* w = reinterpret_cast<float*>(dense.matrices[0].stored.data());
+    cpu::Dequantize(cpu::Isa::kGeneric, type, linear.matrices[0].stored.data(), 40 * 96, w);
+    for (size_t i = 0; i < 40 * 96; ++i) w[i] *= scales[i / 96 / 16 * 2 + i % 96 / 64];
+    const OpSpec spec = linear.Spec();
+    linear.weights[0].scales = {DType::kF32, scales.data(), 3, 2};
+    linear.weights[0].scale_rows = 16;
+    linear.weights[0].scale_columns = 64;
+    TestHost host;
+    TestDevice device(2, "");
+    TestComponent native(Info(), host, device, "int8");
+    PlannedOp planned;
+    ASSERT_EQ(native.quant().Plan(spec, &planned), Status::kOk) << host.failure;
+    device.RunOp(*planned.op, TestBatch(5));
+    PlanAndRun(dense, "int8", 1, "", 5);
+    EXPECT_EQ(std::memcmp(linear.out.data(), dense.out.data(), linear.out.size() * 4), 0);
+    linear.weights[0].scales.rows = 2;
+    EXPECT_EQ(native.quant().Plan(spec, &planned), Status::kInvalid);
+    EXPECT_NE(host.failure.find("scales [2, 2]"), std::string::npos) << host.failure;
+    linear.weights[0].scales.rows = 3;
+    linear.weights[1].scales = linear.weights[0].scales;
+    EXPECT_EQ(native.quant().Plan(spec, &planned), Status::kUnsupported);
+    EXPECT_NE(host.failure.find("bias"), std::string::npos) << host.failure;
+  }
+}
+
 TEST(NativeQuant, ReadsSlicesOfRowsAndColumns) {
   TestLinear linear({{DType::kQ8_0, 32}}, 128, 3, false, false);
   TestLinear half({{DType::kQ8_0, 16}}, 64, 3, false, false);
@@ -225,6 +256,32 @@ TEST(NativeQuant, ReadsSlicesOfRowsAndColumns) {
     device.RunOp(*planned.op, TestBatch(3));
     const std::vector<double> expected = Expected(half, std::strcmp(activations, "int8") == 0);
     for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(half.out[i], expected[i], 1e-3);
+  }
+}
+
+// What is promised before loading is what is packed; the rest stays where it is mapped.
+TEST(NativeQuant, KnowsItsFootprintBeforehand) {
+  for (const char* activations : {"int8", "f32"}) {
+    TestLinear linear({{DType::kQ4_1, 40}, {DType::kF16, 32}, {DType::kQ6_K, 16}}, 512, 2, false,
+                      false);
+    constexpr uint64_t kMapped = 32 * 512 * 2;
+    TestHost host;
+    TestDevice device(1, "");
+    TestComponent native(Info(), host, device, activations);
+    PlannedOp planned;
+    const OpSpec spec = linear.Spec();
+    Node node;
+    node.kind = spec.kind;
+    node.weights = spec.weights;
+    auto* footprint = QueryFor<WeightFootprint>(native.component());
+    ASSERT_NE(footprint, nullptr);
+    const uint64_t promised = footprint->WeightBytes(node);
+    ASSERT_EQ(native.quant().Plan(spec, &planned), Status::kOk) << host.failure;
+    if (std::strcmp(activations, "f32") == 0) {
+      EXPECT_EQ(promised, 0u);
+    } else {
+      EXPECT_EQ(planned.weight_bytes, promised + kMapped);
+    }
   }
 }
 

@@ -14,7 +14,7 @@ constexpr uint64_t RoundUp(uint64_t bytes) { return (bytes + 4095) / 4096 * 4096
 }  // namespace
 
 NativeWorkspace::~NativeWorkspace() {
-  for (Region* region : {&shared_, &rows_, &scratch_}) device_.Free(region->memory);
+  for (Region* region : {&shared_, &rows_, &scratch_, &order_}) device_.Free(region->memory);
 }
 
 bool NativeWorkspace::Grow(Region* region, uint64_t bytes, uint64_t* added) {
@@ -52,6 +52,15 @@ Status NativeWorkspace::Reserve(int64_t k, int64_t max_rows, bool int8, bool exa
     lane_rows[lane] = static_cast<cpu::Int8Block*>(At(rows_, lane * lane_rows_bytes));
     lane_scratch[lane] = At(scratch_, lane * lane_scratch_bytes);
   }
+  return Status::kOk;
+}
+
+Status NativeWorkspace::ReserveOrder(uint64_t order_bytes, uint64_t* bytes) {
+  const uint64_t lanes = static_cast<uint64_t>(std::max(device_.Info().lanes, 1));
+  const uint64_t lane_bytes = std::max(RoundUp(order_bytes), order_.bytes / lanes);
+  if (!Grow(&order_, lanes * lane_bytes, bytes)) return Status::kOutOfMemory;
+  lane_order.resize(lanes);
+  for (uint64_t lane = 0; lane < lanes; ++lane) lane_order[lane] = At(order_, lane * lane_bytes);
   return Status::kOk;
 }
 

@@ -25,10 +25,14 @@ struct NativeWorkspace {
   // or both. Returns kOutOfMemory if there is none; adds the bytes that it allocated to *bytes.
   Status Reserve(int64_t k, int64_t max_rows, bool int8, bool exact, uint64_t* bytes);
 
+  // Makes room for `order_bytes` a lane, in which it sorts a step's rows by expert. As above.
+  Status ReserveOrder(uint64_t order_bytes, uint64_t* bytes);
+
   cpu::Int8Block* shared_rows = nullptr;  // [max_rows, k / 32]
-  // [lanes]; a lane's kFewRows rows and its kernel scratch.
+  // [lanes]; a lane's kFewRows rows, its kernel scratch, its order.
   std::vector<cpu::Int8Block*> lane_rows;
   std::vector<void*> lane_scratch;
+  std::vector<void*> lane_order;
 
  private:
   struct Region {
@@ -39,7 +43,7 @@ struct NativeWorkspace {
   bool Grow(Region* region, uint64_t bytes, uint64_t* added);
 
   Device& device_;
-  Region shared_, rows_, scratch_;
+  Region shared_, rows_, scratch_, order_;
 };
 
 }  // namespace tenon::quant
