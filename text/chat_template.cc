@@ -25,12 +25,18 @@ Result<ChatTemplate> ChatTemplate::Parse(std::string_view source) {
 Result<std::string> ChatTemplate::Render(const jinja::Value& messages,
                                          const ChatOptions& options) const {
   using jinja::Value;
+  const auto or_none = [](const Value& value) {
+    return value.Is(Value::Kind::kUndefined) ? Value::None() : value;
+  };
   jinja::Variables variables = options.variables;
   variables.emplace_back("messages", messages);
+  variables.emplace_back("tools", or_none(options.tools));
+  variables.emplace_back("documents", or_none(options.documents));
   variables.emplace_back("add_generation_prompt", Value::Bool(options.add_generation_prompt));
   variables.emplace_back("bos_token", Value::String(options.bos_token));
   variables.emplace_back("eos_token", Value::String(options.eos_token));
-  return jinja::Render(source_->body, variables, options.limits);
+  return jinja::Render(source_->body, variables, options.limits,
+                       options.now ? *options.now : jinja::CurrentLocalTime());
 }
 
 Result<std::string> ChatTemplate::Render(std::span<const ChatMessage> messages,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "tenon/result.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/json.h"
+#include "text/jinja/local_time.h"
 #include "text/jinja/value.h"
 
 namespace tenon::text {
@@ -22,7 +24,11 @@ struct ChatOptions {
   bool add_generation_prompt = true;  // ends with the opening of the assistant's turn
   std::string bos_token;              // the texts of these tokens; many templates write them
   std::string eos_token;
-  jinja::Variables variables;  // more of what the template may ask for: tools, enable_thinking, ...
+  jinja::Value tools;      // a list of JSON schemas, as jinja::ParseJson reads it from a request;
+                           // undefined: none, which templates see as Python's None
+  jinja::Value documents;  // the same, for retrieved texts
+  std::optional<jinja::LocalTime> now;  // what strftime_now tells; unset: this machine's clock
+  jinja::Variables variables;  // chat_template_kwargs: enable_thinking, ...; stand before the above
   jinja::Limits limits;
 };
 

@@ -72,6 +72,33 @@ TEST(ChatTemplate, PassesItsOptions) {
             "<s>|</s>|False|7");
 }
 
+TEST(ChatTemplate, GivesNoneForToolsAndDocumentsThatAreNotThere) {
+  EXPECT_EQ(Rendered("{{ tools }}|{{ documents }}|{{ tools is defined }}|{{ nope is defined }}"),
+            "None|None|True|False");
+  ChatOptions options;
+  options.tools = *jinja::ParseJson(R"([{"name": "f"}])");
+  options.documents = *jinja::ParseJson(R"([{"title": "t"}])");
+  EXPECT_EQ(Rendered("{{ tools[0].name }}{{ documents[0].title }}", options), "ft");
+}
+
+TEST(ChatTemplate, TellsTheTimeItIsGiven) {
+  ChatOptions options;
+  options.now = jinja::LocalTime{2025, 12, 29, 13, 4, 59, 7};
+  EXPECT_EQ(Rendered("{{ strftime_now('%d %b %Y, %I:%M %p, week %V of %G, %f') }}", options),
+            "29 Dec 2025, 01:04 PM, week 01 of 2026, 000007");
+  const std::string today = Rendered("{{ strftime_now('%Y') }}");
+  EXPECT_GE(std::stoi(today), 2024) << "without a clock, this machine's";
+}
+
+TEST(ChatTemplate, RefusesOtherTemplates) {
+  for (const std::string tag :
+       {"include 'x'", "import 'x' as y", "from 'x' import y", "extends 'x'"}) {
+    EXPECT_THAT(
+        Rendered("\n{% " + tag + " %}"),
+        HasSubstr("line 2: \"" + tag.substr(0, tag.find(' ')) + "\" needs other templates"));
+  }
+}
+
 TEST(ChatTemplate, NamesTheLineOfAnError) {
   EXPECT_EQ(Rendered("a\nb\n{{ 1 / 0 }}"), "chat template, line 3: division by zero");
   EXPECT_EQ(Rendered("\n{% if %}"), "chat template, line 2: an expression is missing here");

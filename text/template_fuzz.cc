@@ -15,8 +15,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (!chat.ok()) return 0;
   tenon::text::ChatOptions options;
   options.bos_token = "<s>";
-  options.variables.emplace_back("tools", *kMessages);
-  options.limits = {.operations = 20'000, .output_bytes = size_t{1} << 20};
+  options.tools = options.documents = *kMessages;
+  options.now = tenon::text::jinja::LocalTime{2024, 7, 6, 9, 5, 3, 42};
+  options.variables.emplace_back("enable_thinking", tenon::text::jinja::Value::Bool(false));
+  options.limits = {
+      .operations = 20'000, .output_bytes = size_t{1} << 20, .memory_bytes = size_t{4} << 20};
   const auto text = chat->Render(*kMessages, options);
   if (text.ok() && text->size() > options.limits.output_bytes) __builtin_trap();
   return 0;

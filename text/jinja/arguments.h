@@ -18,6 +18,7 @@ namespace tenon::text::jinja {
 struct Arguments {
   std::vector<Value> positional;
   std::vector<std::pair<std::string_view, Value>> named;
+  Value more_named;  // the dict that names may be views of
 };
 
 // Arguments by their parameters' names, in order. Too many, or one of another name, fails the run.

@@ -19,6 +19,8 @@ using ExpressionPtr = std::unique_ptr<Expression>;
 struct CallArguments {
   std::vector<ExpressionPtr> positional;
   std::vector<std::pair<std::string, ExpressionPtr>> named;
+  ExpressionPtr more_positional;  // *list; null where there is none
+  ExpressionPtr more_named;       // **dict
 };
 
 // What follows a value: .name, [item], [a:b:c], (...), |name(...), is name(...).
@@ -84,17 +86,27 @@ struct Parameter {
   ExpressionPtr fallback;  // null: undefined where not given
 };
 
+// What is assigned to: a name, a namespace's attribute, or a tuple of such.
+struct Target {
+  std::string name;
+  std::string attribute;
+  std::vector<Target> parts;  // of a tuple; then the name is empty
+};
+
 struct Statement {
   enum class Kind {
     kText,      // name
     kOutput,    // value
     kIf,        // branches
-    kFor,       // targets, value, condition, body, otherwise
-    kSet,       // targets, or name.attribute, = value
-    kSetBlock,  // targets or name.attribute = body, through value's filters
+    kFor,       // target, value, condition, body, otherwise
+    kSet,       // target = value
+    kSetBlock,  // target = body, through value's filters
     kFilter,    // body, through value's filters
     kMacro,     // name, parameters, body
-    kSection,   // body as it is: {% generation %}
+    kCall,      // value, a call whose `caller` is parameters and body
+    kDo,        // value, for what it does
+    kWith,      // bindings, body
+    kSection,   // body with names of its own: {% generation %}
     kBreak,
     kContinue,
   };
@@ -105,11 +117,13 @@ struct Statement {
   Kind kind;
   int line;
   std::string name;
-  std::string attribute;
-  std::vector<std::string> targets;
+  Target target;
   ExpressionPtr value;
   ExpressionPtr condition;
+  bool recursive = false;
+  bool takes_varargs = false, takes_kwargs = false, takes_caller = false;  // of a macro's body
   std::vector<Parameter> parameters;
+  std::vector<std::pair<Target, ExpressionPtr>> bindings;
   std::vector<Branch> branches;
   Body body;
   Body otherwise;

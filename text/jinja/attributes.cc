@@ -9,8 +9,9 @@
 namespace tenon::text::jinja {
 
 Value Loop::Attribute(std::string_view name) const {
-  if (items == nullptr) return Value::Undefined(name);
-  const auto at = static_cast<int64_t>(index), size = static_cast<int64_t>(items->size());
+  if (ended) return Value::Undefined(name);
+  const auto& list = items.AsList();
+  const auto at = static_cast<int64_t>(index), size = static_cast<int64_t>(list.size());
   if (name == "index") return Value::Int(at + 1);
   if (name == "index0") return Value::Int(at);
   if (name == "revindex") return Value::Int(size - at);
@@ -20,8 +21,8 @@ Value Loop::Attribute(std::string_view name) const {
   if (name == "length") return Value::Int(size);
   if (name == "depth") return Value::Int(depth);
   if (name == "depth0") return Value::Int(depth - 1);
-  if (name == "previtem" && at > 0) return (*items)[index - 1];
-  if (name == "nextitem" && at + 1 < size) return (*items)[index + 1];
+  if (name == "previtem" && at > 0) return list[index - 1];
+  if (name == "nextitem" && at + 1 < size) return list[index + 1];
   return Value::Undefined(name);
 }
 
@@ -33,6 +34,13 @@ Value AttributeOf(const Value& value, std::string_view name, Run* run) {
     method->self = value;
     method->has_self = true;
     return Value::Of(std::shared_ptr<const Callable>(std::move(method)));
+  }
+  if (value.IsGroup() && (name == "grouper" || name == "list")) {
+    return value.AsList()[name == "list"];
+  }
+  if (value.Is(Value::Kind::kNamespace) && name == "current" &&
+      value.AsNamespace().form == Namespace::Form::kCycler) {
+    return value.AsNamespace().items[value.AsNamespace().position];
   }
   if (value.Is(Value::Kind::kUndefined)) {
     return run->FailUndefined(value.undefined_name(), name);

@@ -13,6 +13,9 @@ namespace tenon::text::jinja {
 // input|name(arguments)
 Value ApplyFilter(std::string_view name, const Value& input, const Arguments& arguments, Run* run);
 
+bool HasFilter(std::string_view name);
+bool HasTest(std::string_view name);
+
 // `value is name(arguments)`
 bool ApplyTest(std::string_view name, const Value& value, const Arguments& arguments, Run* run);
 

@@ -80,7 +80,7 @@ bool Less(const Value& a, const Value& b, Run* run) {
     return run->SpendBytes(std::min(a.AsString().size(), b.AsString().size())) &&
            a.AsString() < b.AsString();
   }
-  if (a.Is(Kind::kList) && b.Is(Kind::kList)) {
+  if (a.Is(Kind::kList) && b.Is(Kind::kList) && a.IsTuple() == b.IsTuple()) {
     const auto &left = a.AsList(), &right = b.AsList();
     for (size_t i = 0; i < left.size() && i < right.size(); ++i) {
       if (!Equal(left[i], right[i], run)) return Less(left[i], right[i], run);
@@ -106,6 +106,10 @@ bool Contains(const Value& container, const Value& item, Run* run) {
       return std::any_of(container.AsList().begin(), container.AsList().end(),
                          [&](const Value& value) { return Equal(value, item, run); });
     case Kind::kDict:
+      if (item.Is(Kind::kDict) || (item.Is(Kind::kList) && !item.IsTuple())) {
+        run->Fail(std::string(item.KindName()) + " is no dict's key");
+        return false;
+      }
       return run->Spend(static_cast<int64_t>(container.AsDict().size()) / 8 + 1) &&
              std::any_of(container.AsDict().begin(), container.AsDict().end(),
                          [&](const Entry& entry) { return SameKey(entry.first, item); });

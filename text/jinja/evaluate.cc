@@ -12,25 +12,21 @@ namespace {
 
 using Kind = Value::Kind;
 
-constexpr std::string_view kGlobals[] = {"range", "namespace", "dict", "raise_exception"};
+constexpr std::string_view kGlobals[] = {"range",  "namespace",       "dict",        "cycler",
+                                         "joiner", "raise_exception", "strftime_now"};
 
 }  // namespace
 
 Value Rendering::Lookup(std::string_view name) {
-  const auto in = [&](const Scope& scope) -> const Value* {
-    if (!run_.Spend(static_cast<int64_t>(scope.variables.size()) / 8)) return nullptr;
-    for (const auto& [known, value] : scope.variables) {
-      if (known == name) return &value;
+  size_t seen = 4;
+  for (const Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
+    seen += 4;
+    for (const auto& [known, value] : scope->variables) {
+      if (known == name) return run_.Spend(static_cast<int64_t>(seen / 16)) ? value : Value();
+      ++seen;
     }
-    return nullptr;
-  };
-  for (size_t i = scopes_.size(); i-- > 2;) {
-    if (const Value* found = in(scopes_[i])) return *found;
-    if (scopes_[i].macro) break;
   }
-  for (const size_t i : {1, 0}) {
-    if (const Value* found = in(scopes_[i])) return *found;
-  }
+  if (!run_.Spend(static_cast<int64_t>(seen / 16))) return {};
   if (std::find(std::begin(kGlobals), std::end(kGlobals), name) == std::end(kGlobals)) {
     return Value::Undefined(name);
   }
@@ -62,12 +58,18 @@ Value Rendering::Evaluate(const Expression& expression) {
     case Expression::Kind::kChain:
       return EvaluateChain(expression);
     case Expression::Kind::kConditional:
-      if (Evaluate(*expression.items[1]).Truthy()) return Evaluate(*expression.items[0]);
-      return expression.items.size() > 2 ? Evaluate(*expression.items[2]) : Value();
+      return EvaluateConditional(expression);
     case Expression::Kind::kSteps:
       return EvaluateSteps(expression);
   }
   return {};
+}
+
+Value Rendering::EvaluateConditional(const Expression& expression) {
+  const bool holds = Evaluate(*expression.items[1]).Truthy();
+  if (run_.failed()) return {};
+  if (holds) return Evaluate(*expression.items[0]);
+  return expression.items.size() > 2 ? Evaluate(*expression.items[2]) : Value();
 }
 
 Value Rendering::EvaluateItems(const Expression& expression) {
@@ -120,8 +122,24 @@ Arguments Rendering::EvaluateArguments(const CallArguments& arguments) {
   for (const ExpressionPtr& argument : arguments.positional) {
     values.positional.push_back(Evaluate(*argument));
   }
+  if (arguments.more_positional != nullptr) {
+    const Value more = ListOf(Evaluate(*arguments.more_positional), &run_);
+    if (run_.failed() || !run_.Spend(more.Length())) return values;
+    values.positional.insert(values.positional.end(), more.AsList().begin(), more.AsList().end());
+  }
   for (const auto& [name, argument] : arguments.named)
     values.named.emplace_back(name, Evaluate(*argument));
+  if (arguments.more_named == nullptr) return values;
+  const Value more = Evaluate(*arguments.more_named);
+  if (!more.Is(Kind::kDict)) {
+    run_.Fail("** needs a dict, not " + std::string(more.KindName()));
+    return values;
+  }
+  if (!run_.Spend(more.Length())) return values;
+  values.more_named = more;  // keeps the names alive
+  for (const auto& [name, value] : more.AsDict()) {
+    if (name.Is(Kind::kString)) values.named.emplace_back(name.AsString(), value);
+  }
   return values;
 }
 
@@ -160,112 +178,6 @@ Value Rendering::TakeStep(Value value, const Expression& expression, size_t* at)
                          step.negated);
   }
   return {};
-}
-
-Value Rendering::CallAttribute(const Value& self, std::string_view name,
-                               const Arguments& arguments) {
-  if (self.Is(Kind::kLoop) && name == "cycle" && !arguments.positional.empty()) {
-    return arguments.positional[self.AsLoop().index % arguments.positional.size()];
-  }
-  if (!HasMethod(self, name)) {
-    if (const Value* found = self.Find(name)) return Call(*found, arguments);
-  }
-  return CallMethod(self, name, arguments, &run_);
-}
-
-Value Rendering::Call(const Value& callee, const Arguments& arguments) {
-  if (callee.Is(Kind::kUndefined)) {
-    return run_.Fail("the function \"" + std::string(callee.undefined_name()) + "\" is undefined");
-  }
-  if (!callee.Is(Kind::kCallable))
-    return run_.Fail(std::string(callee.KindName()) + " is not a function");
-  const Callable& callable = callee.AsCallable();
-  if (callable.macro != nullptr) return CallMacro(*callable.macro, arguments);
-  if (callable.has_self) return CallMethod(callable.self, callable.name, arguments, &run_);
-  return CallGlobal(callable.name, arguments);
-}
-
-Value Rendering::CallMacro(const Statement& macro, const Arguments& arguments) {
-  const Frame frame(this);
-  if (run_.failed()) return {};
-  Scope scope;
-  scope.macro = true;
-  if (arguments.positional.size() > macro.parameters.size()) {
-    return run_.Fail("macro " + macro.name + " takes at most " +
-                     std::to_string(macro.parameters.size()) + " arguments");
-  }
-  for (const auto& [name, value] : arguments.named) {
-    const auto known = [name = name](const Parameter& parameter) { return parameter.name == name; };
-    if (std::none_of(macro.parameters.begin(), macro.parameters.end(), known)) {
-      return run_.Fail("macro " + macro.name + " has no argument \"" + std::string(name) + "\"");
-    }
-    scope.variables.emplace_back(name, value);
-  }
-  scopes_.push_back(std::move(scope));
-  for (size_t i = 0; i < macro.parameters.size(); ++i) {
-    const Parameter& parameter = macro.parameters[i];
-    if (i < arguments.positional.size()) {
-      Set(parameter.name, arguments.positional[i]);
-      continue;
-    }
-    const auto& given = scopes_.back().variables;
-    if (std::any_of(given.begin(), given.end(),
-                    [&](const auto& v) { return v.first == parameter.name; })) {
-      continue;
-    }
-    Value fallback = parameter.fallback != nullptr ? Evaluate(*parameter.fallback)
-                                                   : Value::Undefined(parameter.name);
-    Set(parameter.name, std::move(fallback));
-  }
-  std::string text = Capture(macro.body);
-  scopes_.pop_back();
-  return run_.NewString(std::move(text));
-}
-
-Value Rendering::CallGlobal(std::string_view name, const Arguments& arguments) {
-  if (name == "range") return MakeRange(arguments);
-  if (name == "dict") return MakeDict(arguments);
-  if (name == "namespace") return MakeNamespace(arguments);
-  const Parameters given(name, arguments, {"message"}, &run_);
-  return run_.Fail(ToText(given[0], &run_));
-}
-
-Value Rendering::MakeRange(const Arguments& arguments) {
-  const Parameters given("range", arguments, {"start", "stop", "step"}, &run_);
-  const int64_t first = given.Has(1) ? given.Int(0, 0) : 0;
-  const int64_t last = given.Has(1) ? given.Int(1, 0) : given.Int(0, 0), stride = given.Int(2, 1);
-  if (stride == 0) return run_.Fail("range: the step is 0");
-  std::vector<Value> items;
-  for (int64_t i = first; (stride > 0 ? i < last : i > last) && run_.Spend(1);) {
-    items.push_back(Value::Int(i));
-    if (__builtin_add_overflow(i, stride, &i)) break;
-  }
-  return run_.NewList(std::move(items));
-}
-
-Value Rendering::MakeDict(const Arguments& arguments) {
-  std::vector<Entry> entries;
-  if (!arguments.positional.empty()) {
-    if (!arguments.positional[0].Is(Kind::kDict)) return run_.Fail("dict() takes a dict or names");
-    entries = arguments.positional[0].AsDict();
-  }
-  for (const auto& [name, value] : arguments.named) {
-    entries.emplace_back(Value::String(std::string(name)), value);
-  }
-  return run_.NewDict(std::move(entries));
-}
-
-Value Rendering::MakeNamespace(const Arguments& arguments) {
-  auto made = std::make_shared<Namespace>();
-  for (const Value& value : arguments.positional) {
-    if (!value.Is(Kind::kDict)) return run_.Fail("namespace() takes a dict or names");
-    for (const auto& [key, entry] : value.AsDict()) {
-      if (key.Is(Kind::kString)) made->attributes.emplace_back(key.AsString(), entry);
-    }
-  }
-  for (const auto& [name, value] : arguments.named) made->attributes.emplace_back(name, value);
-  namespaces_.push_back(made);
-  return Value::Of(std::move(made));
 }
 
 }  // namespace tenon::text::jinja

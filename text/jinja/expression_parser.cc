@@ -64,35 +64,18 @@ Infix PeekInfix(const TokenReader& tokens) {
   return {};
 }
 
-CallArguments ParseArguments(TokenReader* tokens) {
-  CallArguments arguments;
-  tokens->ExpectOperator("(");
-  while (!tokens->failed() && !tokens->TakeOperator(")")) {
-    if (tokens->AtOperator("*") || tokens->AtOperator("**")) {
-      tokens->Fail("* and ** arguments are not supported");
-    }
-    const Token& next = tokens->PeekNext();
-    if (tokens->At(Token::kName) && next.kind == Token::kOperator && next.text == "=") {
-      std::string name = tokens->ExpectName();
-      tokens->ExpectOperator("=");
-      arguments.named.emplace_back(std::move(name), ParseExpression(tokens));
-    } else if (!arguments.named.empty()) {
-      tokens->Fail("an argument without a name follows one with a name");
-    } else {
-      arguments.positional.push_back(ParseExpression(tokens));
-    }
-    if (!tokens->AtOperator(")")) tokens->ExpectOperator(",");
-  }
-  return arguments;
-}
-
 ExpressionPtr ParseNumber(TokenReader* tokens) {
   const Token token = tokens->Take();
   const char *begin = token.text.data(), *end = begin + token.text.size();
   if (token.kind == Token::kInteger) {
     int64_t value = 0;
-    if (std::from_chars(begin, end, value).ec != std::errc())
-      tokens->Fail(token.text + " is too large");
+    const char mark = token.text.size() > 2 ? static_cast<char>(begin[1] | 0x20) : '0';
+    const int base = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 10;
+    const auto read = std::from_chars(base == 10 ? begin : begin + 2, end, value, base);
+    if (read.ec == std::errc::invalid_argument || (read.ec == std::errc() && read.ptr != end))
+      tokens->Fail("\"" + token.text.substr(0, 64) + "\" is no number");
+    if (read.ec != std::errc())
+      tokens->Fail(token.text.substr(0, 64) + " is too large; integers have 64 bits");
     return MakeLiteral(Value::Int(value), token.line);
   }
   double value = 0;
@@ -205,6 +188,8 @@ Step ParseTest(TokenReader* tokens) {
   step.name = tokens->ExpectName();
   if (tokens->AtOperator("(")) {
     step.arguments = ParseArguments(tokens);
+  } else if (tokens->AtName("is")) {
+    tokens->Fail("tests cannot be chained with \"is\"");
   } else if (StartsTestArgument(*tokens)) {
     step.arguments.positional.push_back(ParsePostfix(tokens, ParsePrimary(tokens), false));
   }
@@ -222,7 +207,12 @@ ExpressionPtr ParsePostfix(TokenReader* tokens, ExpressionPtr base, bool with_fi
   std::vector<Step> steps;
   while (!tokens->failed()) {
     const int line = tokens->Peek().line;
-    if (tokens->TakeOperator(".")) {
+    const bool filtered = !steps.empty() && (steps.back().kind == Step::Kind::kFilter ||
+                                             steps.back().kind == Step::Kind::kTest);
+    if (filtered && (tokens->AtOperator(".") || tokens->AtOperator("["))) {
+      tokens->Fail("parentheses are needed around what has a filter or test before \"" +
+                   tokens->Peek().text + "\"");
+    } else if (tokens->TakeOperator(".")) {
       Step step{.kind = Step::Kind::kAttribute, .line = line};
       if (tokens->At(Token::kInteger)) {
         step.kind = Step::Kind::kItem;
@@ -310,6 +300,34 @@ ExpressionPtr ParseExpression(TokenReader* tokens, bool conditional) {
     tokens->Leave();
   }
   return made;
+}
+
+CallArguments ParseArguments(TokenReader* tokens) {
+  CallArguments arguments;
+  tokens->ExpectOperator("(");
+  while (!tokens->failed() && !tokens->TakeOperator(")")) {
+    const Token& next = tokens->PeekNext();
+    if (tokens->AtOperator("*") && arguments.more_positional == nullptr &&
+        arguments.more_named == nullptr) {
+      tokens->Take();
+      arguments.more_positional = ParseExpression(tokens);
+    } else if (tokens->AtOperator("**") && arguments.more_named == nullptr) {
+      tokens->Take();
+      arguments.more_named = ParseExpression(tokens);
+    } else if (tokens->At(Token::kName) && next.kind == Token::kOperator && next.text == "=") {
+      if (arguments.more_named != nullptr) tokens->Fail("an argument follows one with **");
+      std::string name = tokens->ExpectName();
+      tokens->ExpectOperator("=");
+      arguments.named.emplace_back(std::move(name), ParseExpression(tokens));
+    } else if (!arguments.named.empty() || arguments.more_positional != nullptr ||
+               arguments.more_named != nullptr) {
+      tokens->Fail("an argument without a name follows one with a name, * or **");
+    } else {
+      arguments.positional.push_back(ParseExpression(tokens));
+    }
+    if (!tokens->AtOperator(")")) tokens->ExpectOperator(",");
+  }
+  return arguments;
 }
 
 ExpressionPtr ParseExpressions(TokenReader* tokens, bool conditional) {

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "text/jinja/builtins.h"
@@ -68,17 +71,28 @@ Value Default(const Value& input, const Arguments& arguments, Run* run) {
   return given.Has(0) ? given[0] : Value::String({});
 }
 
+// What json.dumps takes for an indent: a number of spaces, or the text itself.
+bool ReadIndent(const Value& indent, JsonStyle* style, Run* run) {
+  if (indent.Is(Kind::kUndefined) || indent.Is(Kind::kNone)) return true;
+  style->item_separator = ",";
+  if (indent.Is(Kind::kString)) {
+    style->indent = indent.AsString();
+  } else if (indent.IsInteger() && indent.AsInt() <= 1000) {
+    style->indent = std::string(static_cast<size_t>(std::max<int64_t>(indent.AsInt(), 0)), ' ');
+  } else {
+    run->Fail("tojson: the indent is a string or at most 1000 spaces");
+  }
+  return !run->failed();
+}
+
+// As transformers has it, which is json.dumps; jinja2's own takes other arguments and escapes HTML.
 Value JsonFilter(const Value& input, const Arguments& arguments, Run* run) {
   const Parameters given("tojson", arguments, {"ensure_ascii", "indent", "separators", "sort_keys"},
                          run);
-  // jinja2's own tojson takes indent first; chat templates always name it, so an integer there is
-  // one.
-  const bool indent_first = given.Has(0) && given[0].Is(Kind::kInt);
   JsonStyle style;
-  style.ascii_only = !indent_first && given.Bool(0, false);
-  style.indent =
-      static_cast<int>(std::clamp<int64_t>(given.Int(indent_first ? 0 : 1, -1), -1, 1000));
+  style.ascii_only = given.Bool(0, false);
   style.sort_keys = given.Bool(3, false);
+  if (!ReadIndent(given[1], &style, run)) return {};
   if (given[2].Is(Kind::kList)) {
     const auto& separators = given[2].AsList();
     if (separators.size() != 2 || !separators[0].Is(Kind::kString) ||
@@ -92,7 +106,12 @@ Value JsonFilter(const Value& input, const Arguments& arguments, Run* run) {
 }
 
 Value ReplaceFilter(const Value& input, const Arguments& arguments, Run* run) {
-  return CallMethod(run->NewString(TextOf(input, run)), "replace", arguments, run);
+  const Parameters given("replace", arguments, {"old", "new", "count"}, run);
+  if (!given.Has(0) || !given.Has(1)) return run->Fail("replace needs two strings");
+  Arguments texts;
+  for (size_t i = 0; i < 2; ++i) texts.positional.push_back(run->NewString(TextOf(given[i], run)));
+  texts.positional.push_back(Value::Int(given.Int(2, -1)));
+  return CallMethod(run->NewString(TextOf(input, run)), "replace", texts, run);
 }
 
 Value TextFilter(const Value& input, const Arguments& arguments, Run* run) {
@@ -100,66 +119,105 @@ Value TextFilter(const Value& input, const Arguments& arguments, Run* run) {
   return input.Is(Kind::kString) ? input : run->NewString(TextOf(input, run));
 }
 
+Value AttributeFilter(const Value& input, const Arguments& arguments, Run* run) {
+  const Parameters given("attr", arguments, {"name"}, run);
+  const Value name = run->NewString(TextOf(given[0], run));
+  // Only what a dot finds that a bracket does not: methods and the parts of objects, no entries.
+  if (run->failed() || input.Is(Kind::kUndefined)) return Value::Undefined("attr");
+  if (input.Is(Kind::kDict) && !HasMethod(input, name.AsString())) {
+    return Value::Undefined(name.AsString().substr(0, 64));
+  }
+  return AttributeOf(input, name.AsString(), run);
+}
+
 Value Same(const Value& input, const Arguments&, Run*) { return input; }
 
-Value Escape(const Value& input, const Arguments& arguments, Run* run) {
-  const Parameters given("escape", arguments, {}, run);
-  std::string escaped;
-  for (const char c : TextOf(input, run)) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&#34;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped.push_back(c);
+// Digits without the underscores between them; false where one stands elsewhere.
+bool CopyDigits(std::string_view text, std::string* digits) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto alphanumeric = [](char c) {
+      return c != '_' && IsWordPart(static_cast<uint8_t>(c));
+    };
+    if (text[i] != '_') {
+      digits->push_back(text[i]);
+    } else if (i == 0 || i + 1 == text.size() || !alphanumeric(text[i - 1]) ||
+               !alphanumeric(text[i + 1])) {
+      return false;
     }
   }
-  return run->NewString(std::move(escaped));
+  return !text.empty() && text[0] != '+' && text[0] != '-' ? true : text.size() > 1;
+}
+
+// Python's int(text, base), with its prefixes and underscores.
+std::optional<int64_t> ReadInteger(std::string_view text, int64_t base) {
+  text = Strip(text, {}, Ends::kBoth);
+  std::string digits;
+  if (text.starts_with('+') || text.starts_with('-')) {
+    if (text[0] == '-') digits = "-";
+    text.remove_prefix(1);
+  }
+  const std::string prefix = Lower(text.substr(0, 2));
+  const int64_t named = prefix == "0x" ? 16 : prefix == "0o" ? 8 : prefix == "0b" ? 2 : 0;
+  if (named != 0 && (base == named || base == 0)) {
+    text.remove_prefix(text.size() > 2 && text[2] == '_' ? 3 : 2);
+    base = named;
+  }
+  if (base == 0) base = 10;
+  if (base < 2 || base > 36 || !CopyDigits(text, &digits)) return std::nullopt;
+  int64_t value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, value, static_cast<int>(base));
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return value;
+}
+
+// Python's float(text).
+std::optional<double> ReadFloat(std::string_view text) {
+  text = Strip(text, {}, Ends::kBoth);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  std::string digits;
+  if (!CopyDigits(text, &digits) || digits.find_first_of("xXpP(") != std::string::npos) {
+    return std::nullopt;
+  }
+  double value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, value);
+  if (read.ptr != end) return std::nullopt;
+  if (read.ec == std::errc::result_out_of_range) return std::strtod(digits.c_str(), nullptr);
+  return read.ec == std::errc() ? std::optional(value) : std::nullopt;
 }
 
 Value IntFilter(const Value& input, const Arguments& arguments, Run* run) {
-  const Parameters given("int", arguments, {"default"}, run);
+  const Parameters given("int", arguments, {"default", "base"}, run);
   const Value fallback = given.Has(0) ? given[0] : Value::Int(0);
+  if (input.Is(Kind::kUndefined)) return run->FailUndefined(input.undefined_name());
   if (input.IsInteger()) return Value::Int(input.AsInt());
+  if (!input.Is(Kind::kString) && !input.Is(Kind::kFloat)) return fallback;
   double number = 0;
   if (input.Is(Kind::kString)) {
-    const std::string_view text = Strip(input.AsString(), {}, Ends::kBoth);
-    int64_t whole = 0;
-    auto read = std::from_chars(text.data(), text.data() + text.size(), whole);
-    if (read.ec == std::errc() && read.ptr == text.data() + text.size()) return Value::Int(whole);
-    read = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return fallback;
-  } else if (input.Is(Kind::kFloat)) {
-    number = input.AsDouble();
+    if (!run->SpendBytes(input.AsString().size())) return {};
+    if (const auto whole = ReadInteger(input.AsString(), given.Int(1, 10))) {
+      return Value::Int(*whole);
+    }
+    const auto read = ReadFloat(input.AsString());
+    if (!read || !std::isfinite(*read)) return fallback;
+    number = *read;
   } else {
-    return fallback;
+    number = input.AsDouble();
+    if (std::isnan(number)) return fallback;
   }
-  if (!(std::fabs(number) < 9e18)) return fallback;
+  if (!(std::fabs(number) < 9.2e18)) return run->Fail("int: the number is too large");
   return Value::Int(static_cast<int64_t>(number));
 }
 
 Value FloatFilter(const Value& input, const Arguments& arguments, Run* run) {
   const Parameters given("float", arguments, {"default"}, run);
   const Value fallback = given.Has(0) ? given[0] : Value::Float(0);
+  if (input.Is(Kind::kUndefined)) return run->FailUndefined(input.undefined_name());
   if (input.IsNumber()) return Value::Float(input.AsDouble());
-  if (!input.Is(Kind::kString)) return fallback;
-  const std::string_view text = Strip(input.AsString(), {}, Ends::kBoth);
-  double number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
-  return whole ? Value::Float(number) : fallback;
+  if (!input.Is(Kind::kString) || !run->SpendBytes(input.AsString().size())) return fallback;
+  const auto read = ReadFloat(input.AsString());
+  return read ? Value::Float(*read) : fallback;
 }
 
 Value Absolute(const Value& input, const Arguments& arguments, Run* run) {
@@ -169,59 +227,42 @@ Value Absolute(const Value& input, const Arguments& arguments, Run* run) {
                                                  : Negate(input, true, run);
 }
 
+// Python's round(number, places): to the nearest decimal, halves to even, of the exact value.
+Value RoundedFloat(double number, int64_t places) {
+  if (!std::isfinite(number) || places > 300) return Value::Float(number);
+  if (places < 0) {
+    const double scale = std::pow(10.0, static_cast<double>(std::min<int64_t>(-places, 400)));
+    return Value::Float(std::isinf(scale) ? 0.0 : std::nearbyint(number / scale) * scale);
+  }
+  char text[700];
+  std::snprintf(text, sizeof(text), "%.*f", static_cast<int>(places), number);
+  return Value::Float(std::strtod(text, nullptr));
+}
+
 Value Round(const Value& input, const Arguments& arguments, Run* run) {
   const Parameters given("round", arguments, {"precision", "method"}, run);
   if (!input.IsNumber()) return run->Fail("cannot round " + std::string(input.KindName()));
-  const double scale =
-      std::pow(10.0, static_cast<double>(std::clamp<int64_t>(given.Int(0, 0), -15, 15)));
   const std::string_view method = given.String(1, "common");
+  const int64_t places = given.Int(0, 0);
+  if (method == "common") {
+    if (input.Is(Kind::kFloat)) return RoundedFloat(input.AsDouble(), places);
+    if (places >= 0) return Value::Int(input.AsInt());
+    if (places < -18) return Value::Int(0);
+    const auto rounded = RoundedFloat(input.AsDouble(), places).AsDouble();
+    return std::fabs(rounded) < 9e15 ? Value::Int(static_cast<int64_t>(rounded))
+                                     : run->Fail("round: the number is too large");
+  }
+  if (method != "ceil" && method != "floor") {
+    return run->Fail("round: the method is common, ceil or floor");
+  }
+  const double scale = std::pow(10.0, static_cast<double>(std::clamp<int64_t>(places, -300, 300)));
   const double scaled = input.AsDouble() * scale;
-  const double rounded = method == "ceil"    ? std::ceil(scaled)
-                         : method == "floor" ? std::floor(scaled)
-                                             : std::nearbyint(scaled);
-  return Value::Float(rounded / scale);
+  return Value::Float((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / scale);
 }
 
-Value Indent(const Value& input, const Arguments& arguments, Run* run) {
-  const Parameters given("indent", arguments, {"width", "first", "blank"}, run);
-  std::string margin;
-  if (given[0].Is(Kind::kString)) {
-    margin = given[0].AsString();
-  } else {
-    const int64_t width = given.Int(0, 4);
-    if (width < 0 || width > 1000) return run->Fail("indent: the width must be 0 to 1000");
-    margin.assign(static_cast<size_t>(width), ' ');
-  }
-  const std::string text = TextOf(input, run);
-  const size_t limit = run->limits().output_bytes;
-  std::string indented;
-  bool first = true;
-  for (size_t at = 0; at <= text.size() && run->Spend(1);) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    if ((!first || given.Bool(1, false)) && (first || end > at || given.Bool(2, false)))
-      indented += margin;
-    first = false;
-    indented.append(text, at, end - at);
-    if (indented.size() > limit)
-      return run->Fail("a string grows beyond " + std::to_string(limit) + " bytes");
-    if (end < text.size()) indented.push_back('\n');
-    at = end + 1;
-  }
-  return run->NewString(std::move(indented));
-}
-
-Value WordCount(const Value& input, const Arguments&, Run* run) {
-  const Value words = CallMethod(run->NewString(TextOf(input, run)), "split", {}, run);
-  return Value::Int(std::max<int64_t>(words.Length(), 0));
-}
-
-}  // namespace
-
-Value ApplyFilter(std::string_view name, const Value& input, const Arguments& arguments, Run* run) {
-  static constexpr struct {
-    std::string_view name;
-    Filter filter;
-  } kFilters[] = {
+// The filter of this name; null where there is none.
+Filter FindFilter(std::string_view name) {
+  static constexpr NamedFilter kFilters[] = {
       {"trim", Trim},
       {"length", Length},
       {"count", Length},
@@ -235,21 +276,30 @@ Value ApplyFilter(std::string_view name, const Value& input, const Arguments& ar
       {"replace", ReplaceFilter},
       {"string", TextFilter},
       {"safe", Same},
-      {"escape", Escape},
-      {"e", Escape},
       {"int", IntFilter},
       {"float", FloatFilter},
       {"abs", Absolute},
       {"round", Round},
-      {"indent", Indent},
-      {"wordcount", WordCount},
+      {"attr", AttributeFilter},
   };
-  if (!run->Spend(1)) return {};
   for (const auto& [known, filter] : kFilters) {
-    if (known == name) return filter(input, arguments, run);
+    if (known == name) return filter;
   }
-  if (const Filter filter = FindSequenceFilter(name)) return filter(input, arguments, run);
-  return run->Fail("there is no filter named \"" + std::string(name) + "\"");
+  for (const auto find : {FindSequenceFilter, FindOrderingFilter, FindTextFilter}) {
+    if (const Filter filter = find(name)) return filter;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool HasFilter(std::string_view name) { return FindFilter(name) != nullptr; }
+
+Value ApplyFilter(std::string_view name, const Value& input, const Arguments& arguments, Run* run) {
+  if (!run->Spend(1)) return {};
+  const Filter filter = FindFilter(name);
+  if (filter != nullptr) return filter(input, arguments, run);
+  return run->Fail("there is no filter named \"" + std::string(name.substr(0, 64)) + "\"");
 }
 
 }  // namespace tenon::text::jinja

@@ -113,15 +113,14 @@ class Printer {
     return run_->Spend(1);
   }
   void Break(int level) {
-    if (json_ == nullptr || json_->indent < 0) return;
+    if (json_ == nullptr || !json_->indent) return;
     out_.push_back('\n');
-    const size_t spaces = static_cast<size_t>(level) * static_cast<size_t>(json_->indent);
-    out_.append(std::min(spaces, run_->limits().output_bytes), ' ');
+    for (int i = 0; i < level && out_.size() <= run_->limits().output_bytes; ++i) {
+      if (run_->SpendBytes(json_->indent->size())) out_ += *json_->indent;
+    }
   }
   std::string_view Separator() const {
     if (json_ == nullptr) return ", ";
-    // json.dumps drops the space where lines are broken, unless separators are given.
-    if (json_->indent >= 0 && json_->item_separator == ", ") return ",";
     return json_->item_separator;
   }
   void PrintScalar(const Value& value);
@@ -260,6 +259,22 @@ std::string ToRepr(const Value& value, Run* run) {
   Printer printer(run, nullptr);
   printer.Print(value, 0);
   return printer.Take();
+}
+
+std::string ToAscii(const Value& value, Run* run) {
+  std::string escaped;
+  const std::string text = ToRepr(value, run);
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Step step = DecodeUtf8(text, at);
+    const char32_t c = step.kind == Utf8Step::kCharacter ? step.character : 0xFFFD;
+    at += step.bytes;
+    if (c < 0x80) {
+      escaped.push_back(static_cast<char>(c));
+    } else {
+      escaped += Hex(c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+    }
+  }
+  return run->SpendBytes(escaped.size()) ? escaped : std::string();
 }
 
 std::string ToJson(const Value& value, const JsonStyle& style, Run* run) {

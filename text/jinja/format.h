@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "text/jinja/run.h"
@@ -15,7 +16,7 @@ std::string ToText(const Value& value, Run* run);
 std::string ToRepr(const Value& value, Run* run);
 
 struct JsonStyle {
-  int indent = -1;  // spaces a level; -1: all on one line
+  std::optional<std::string> indent;  // of each level; none: all on one line
   std::string item_separator = ", ";
   std::string key_separator = ": ";
   bool ascii_only = false;
@@ -25,6 +26,9 @@ struct JsonStyle {
 // Python's json.dumps(). Fails the run for what JSON cannot say, or where the text exceeds the
 // run's output.
 std::string ToJson(const Value& value, const JsonStyle& style, Run* run);
+
+// Python's ascii(): repr() with what is not ASCII escaped.
+std::string ToAscii(const Value& value, Run* run);
 
 // Python's repr of a float: the shortest text that reads back the same.
 std::string FloatText(double value);

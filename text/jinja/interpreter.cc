@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "text/jinja/interpreter.h"
+
 #include <algorithm>
 
 #include "text/jinja/format.h"
@@ -13,6 +15,38 @@ namespace {
 using Kind = Value::Kind;
 
 }  // namespace
+
+Rendering::Rendering(const Variables& variables, const Limits& limits, const LocalTime& now)
+    : run_(limits), now_(now) {
+  auto given = std::make_shared<Scope>();
+  for (const auto& [name, value] : variables) given->variables.emplace_back(name, value);
+  scope_ = std::make_shared<Scope>();
+  scope_->parent = std::move(given);
+}
+
+Rendering::~Rendering() {
+  // Namespaces and scopes may hold one another in rings.
+  for (const auto& made : namespaces_) {
+    made->attributes.clear();
+    made->items.clear();
+  }
+  for (const auto& scope : captured_) scope->variables.clear();
+}
+
+Rendering::Within::Within(Rendering* rendering, std::shared_ptr<Scope> parent)
+    : rendering_(*rendering), before_(std::move(rendering->scope_)) {
+  rendering_.scope_ = std::make_shared<Scope>();
+  rendering_.scope_->parent = std::move(parent);
+}
+
+Result<std::string> Rendering::Finish(const Body& body, int64_t* operations_used) {
+  Execute(body);
+  if (operations_used != nullptr) {
+    *operations_used = run_.limits().operations - run_.operations_left();
+  }
+  if (run_.failed()) return run_.error();
+  return std::move(output_);
+}
 
 void Rendering::Emit(std::string_view text) {
   if (!run_.SpendBytes(text.size())) return;
@@ -48,19 +82,24 @@ Flow Rendering::Execute(const Statement& statement) {
     case Statement::Kind::kIf:
       return ExecuteIf(statement);
     case Statement::Kind::kFor:
-      return ExecuteFor(statement);
+      return ExecuteFor(statement, Evaluate(*statement.value), 1);
     case Statement::Kind::kSet:
     case Statement::Kind::kSetBlock:
-      ExecuteSet(statement);
-      break;
+      return ExecuteSet(statement);
     case Statement::Kind::kFilter:
-      Emit(ToText(Filtered(statement.value, Capture(statement.body)), &run_));
-      break;
+      return ExecuteFilter(statement);
     case Statement::Kind::kMacro:
-      ExecuteMacro(statement);
+      Set(statement.name, MakeMacro(statement, statement.name));
       break;
+    case Statement::Kind::kCall:
+      ExecuteCall(statement);
+      break;
+    case Statement::Kind::kDo:
+      Evaluate(*statement.value);
+      break;
+    case Statement::Kind::kWith:
     case Statement::Kind::kSection:
-      return Execute(statement.body);
+      return ExecuteWith(statement);
     case Statement::Kind::kBreak:
       return Flow::kBreak;
     case Statement::Kind::kContinue:
@@ -78,102 +117,138 @@ Flow Rendering::ExecuteIf(const Statement& statement) {
   return Flow::kNext;
 }
 
-// The items to walk over, those that the loop's own `if` drops left out.
-std::vector<Value> Rendering::LoopItems(const Statement& statement) {
-  std::vector<Value> items = ItemsOf(Evaluate(*statement.value), &run_);
-  if (statement.condition == nullptr) return items;
+// The items to walk over, those that the loop's own `if` drops left out: a list, unless it fails.
+Value Rendering::LoopItems(const Statement& statement, const Value& value) {
+  Value items = ListOf(value, &run_);
+  if (statement.condition == nullptr || run_.failed()) return items;
   std::vector<Value> kept;
-  scopes_.emplace_back();
-  for (Value& item : items) {
-    scopes_.back().variables.clear();
-    Assign(statement.targets, item);
-    if (Evaluate(*statement.condition).Truthy()) kept.push_back(std::move(item));
-    if (run_.failed()) break;
+  for (const Value& item : items.AsList()) {
+    scope_->variables.clear();
+    Assign(statement.target, item);
+    if (Evaluate(*statement.condition).Truthy()) kept.push_back(item);
+    if (run_.failed()) return {};
   }
-  scopes_.pop_back();
-  return kept;
+  return run_.NewList(std::move(kept));
 }
 
-Flow Rendering::ExecuteFor(const Statement& statement) {
-  const std::vector<Value> items = LoopItems(statement);
+Flow Rendering::ExecuteFor(const Statement& statement, const Value& value, int depth) {
   if (run_.failed()) return Flow::kBreak;
-  if (items.empty()) return Execute(statement.otherwise);
   auto loop = std::make_shared<Loop>();
-  loop->items = &items;
-  loop->depth = ++loops_;
-  scopes_.emplace_back();
-  for (size_t i = 0; i < items.size() && !run_.failed(); ++i) {
-    loop->index = i;
-    scopes_.back().variables.clear();
-    Set("loop", Value::Of(loop));
-    Assign(statement.targets, items[i]);
-    if (Execute(statement.body) == Flow::kBreak) break;
+  loop->depth = depth;
+  if (statement.recursive) {
+    loop->recursive = &statement;
+    loop->around = scope_;
   }
-  scopes_.pop_back();
-  --loops_;
-  loop->items = nullptr;
-  return Flow::kNext;
+  const Within within(this, scope_);
+  loop->items = LoopItems(statement, value);
+  if (run_.failed()) return Flow::kBreak;
+  const Value items = loop->items;
+  bool completed = false;  // one body to its end, which is what keeps jinja2 from the else
+  for (size_t i = 0; i < items.AsList().size() && !run_.failed(); ++i) {
+    loop->index = i;
+    scope_->variables.clear();
+    Set("loop", Value::Of(loop));
+    Assign(statement.target, items.AsList()[i]);
+    const Flow flow = Execute(statement.body);
+    if (flow == Flow::kBreak) break;
+    completed |= flow == Flow::kNext;
+  }
+  loop->End();
+  if (completed) return Flow::kNext;
+  scope_->variables.clear();
+  return Execute(statement.otherwise);
 }
 
-std::string Rendering::Capture(const Body& body) {
+Flow Rendering::Capture(const Body& body, std::string* text) {
   std::string outer = std::move(output_);
   output_.clear();
-  Execute(body);
-  return std::exchange(output_, std::move(outer));
+  const Flow flow = Execute(body);
+  *text = std::exchange(output_, std::move(outer));
+  return flow;
 }
 
 Value Rendering::Filtered(const ExpressionPtr& filters, std::string text) {
   Value value = run_.NewString(std::move(text));
   if (filters == nullptr) return value;
-  scopes_.emplace_back();
+  const Within within(this, scope_);
   Set(kBodyName, std::move(value));
-  value = Evaluate(*filters);
-  scopes_.pop_back();
-  return value;
+  return Evaluate(*filters);
 }
 
-void Rendering::ExecuteSet(const Statement& statement) {
-  const Value value = statement.kind == Statement::Kind::kSet
-                          ? Evaluate(*statement.value)
-                          : Filtered(statement.value, Capture(statement.body));
-  if (run_.failed()) return;
-  if (statement.attribute.empty()) return Assign(statement.targets, value);
-  const Value target = Lookup(statement.name);
-  if (!target.Is(Kind::kNamespace)) {
-    run_.Fail("only a namespace's attributes can be set; \"" + statement.name + "\" is " +
-              std::string(target.KindName()));
+Flow Rendering::ExecuteSet(const Statement& statement) {
+  if (statement.kind == Statement::Kind::kSet) {
+    Assign(statement.target, Evaluate(*statement.value));
+    return Flow::kNext;
+  }
+  std::string text;
+  Flow flow = Flow::kNext;
+  {
+    const Within within(this, scope_);
+    flow = Capture(statement.body, &text);
+  }
+  if (flow == Flow::kNext) Assign(statement.target, Filtered(statement.value, std::move(text)));
+  return flow;
+}
+
+Flow Rendering::ExecuteFilter(const Statement& statement) {
+  const Within within(this, scope_);
+  std::string text;
+  const Flow flow = Capture(statement.body, &text);
+  if (flow == Flow::kNext) Emit(ToText(Filtered(statement.value, std::move(text)), &run_));
+  return flow;
+}
+
+// with, and generation, which binds nothing.
+Flow Rendering::ExecuteWith(const Statement& statement) {
+  std::vector<Value> values;
+  for (const auto& [target, value] : statement.bindings) values.push_back(Evaluate(*value));
+  const Within within(this, scope_);
+  for (size_t i = 0; i < values.size(); ++i) Assign(statement.bindings[i].first, values[i]);
+  return Execute(statement.body);
+}
+
+// {% call(parameters) f(...) %}body{% endcall %}: f with the body as its `caller`.
+void Rendering::ExecuteCall(const Statement& statement) {
+  const Within within(this, scope_);
+  Set(kCallerName, MakeMacro(statement, "caller"));
+  const Value value = Evaluate(*statement.value);
+  value.Is(Kind::kString) ? Emit(value.AsString()) : Emit(ToText(value, &run_));
+}
+
+void Rendering::SetAttribute(const Target& target, const Value& value) {
+  const Value held = Lookup(target.name);
+  if (!held.Is(Kind::kNamespace) || held.AsNamespace().form != Namespace::Form::kNamespace) {
+    run_.Fail("only a namespace's attributes can be set; \"" + target.name + "\" is " +
+              std::string(held.KindName()));
     return;
   }
-  auto& attributes = target.AsNamespace().attributes;
+  auto& attributes = held.AsNamespace().attributes;
+  if (!run_.Spend(static_cast<int64_t>(attributes.size()) / 8)) return;
   const auto known = std::find_if(attributes.begin(), attributes.end(),
-                                  [&](const auto& a) { return a.first == statement.attribute; });
+                                  [&](const auto& a) { return a.first == target.attribute; });
   if (known == attributes.end()) {
-    attributes.emplace_back(statement.attribute, value);
+    attributes.emplace_back(target.attribute, value);
   } else {
     known->second = value;
   }
 }
 
-void Rendering::ExecuteMacro(const Statement& statement) {
-  auto macro = std::make_shared<Callable>();
-  macro->name = statement.name;
-  macro->macro = &statement;
-  Set(statement.name, Value::Of(std::shared_ptr<const Callable>(std::move(macro))));
-}
-
-void Rendering::Assign(const std::vector<std::string>& targets, const Value& value) {
-  if (targets.size() == 1) return Set(targets[0], value);
-  const std::vector<Value> parts = ItemsOf(value, &run_);
-  if (parts.size() != targets.size()) {
-    run_.Fail(std::to_string(targets.size()) + " names for " + std::to_string(parts.size()) +
-              " values");
+void Rendering::Assign(const Target& target, const Value& value) {
+  if (run_.failed()) return;
+  if (!target.attribute.empty()) return SetAttribute(target, value);
+  if (target.parts.empty()) return Set(target.name, value);
+  const Value parts = ListOf(value, &run_);
+  if (run_.failed()) return;
+  if (parts.AsList().size() != target.parts.size()) {
+    run_.Fail(std::to_string(target.parts.size()) + " names for " +
+              std::to_string(parts.AsList().size()) + " values");
     return;
   }
-  for (size_t i = 0; i < parts.size(); ++i) Set(targets[i], parts[i]);
+  for (size_t i = 0; i < target.parts.size(); ++i) Assign(target.parts[i], parts.AsList()[i]);
 }
 
 void Rendering::Set(std::string_view name, Value value) {
-  auto& variables = scopes_.back().variables;
+  auto& variables = scope_->variables;
   if (!run_.Spend(static_cast<int64_t>(variables.size()) / 8)) return;
   for (auto& [known, held] : variables) {
     if (known == name) {
@@ -184,7 +259,8 @@ void Rendering::Set(std::string_view name, Value value) {
   variables.emplace_back(name, std::move(value));
 }
 
-Result<std::string> Render(const Body& body, const Variables& variables, const Limits& limits) {
+Result<std::string> Render(const Body& body, const Variables& variables, const Limits& limits,
+                           const LocalTime& now, int64_t* operations_used) {
   for (const auto& [name, value] : variables) {
     if (value.depth() > kMaxDepth) {
       return Error{Status::kInvalid,
@@ -193,7 +269,7 @@ Result<std::string> Render(const Body& body, const Variables& variables, const L
                    {}};
     }
   }
-  return Rendering(variables, limits).Finish(body);
+  return Rendering(variables, limits, now).Finish(body, operations_used);
 }
 
 }  // namespace tenon::text::jinja

@@ -69,6 +69,9 @@ class Lexer {
     failed_ = true;
   }
   void Push(Token::Kind kind, std::string text) {
+    if (tokens_.size() >= kMaxTokens && kind != Token::kEnd) {
+      return Fail("the template has more than " + std::to_string(kMaxTokens) + " tokens");
+    }
     tokens_.push_back({kind, line_, std::move(text)});
   }
   std::string_view Take(size_t bytes) {
@@ -88,6 +91,7 @@ class Lexer {
   void FinishTag(size_t bytes);
   void ExpressionToken();
   void Number();
+  void PushNumber(Token::Kind kind, size_t end);
   void Quoted();
   size_t Escape(std::string_view body, size_t at, std::string* out);
   void Operator();
@@ -205,7 +209,7 @@ void Lexer::Tag(bool variable) {
   Push(variable ? Token::kVariableBegin : Token::kBlockBegin, {});
   const int begin_line = line_;
   Take(2);
-  if (At("-") || (At("+") && !variable)) Take(1);
+  if (At("-") || At("+")) Take(1);
   open_.clear();
   while (!failed_) {
     Take(SpacesAt(source_, at_));
@@ -248,9 +252,16 @@ void Lexer::Number() {
   const auto peek = [&](size_t ahead) {
     return at + ahead < source_.size() ? source_[at + ahead] : ' ';
   };
+  const char mark = peek(0) == '0' ? static_cast<char>(peek(1) | 0x20) : ' ';
+  if (mark == 'x' || mark == 'o' || mark == 'b') {
+    at += 2;
+    while (at < source_.size() && IsNamePart(source_[at])) ++at;
+    return PushNumber(Token::kInteger, at);
+  }
   digits();
   bool fraction = false;
-  if (peek(0) == '.' && IsDigit(peek(1))) {
+  const bool step = at_ > 0 && source_[at_ - 1] == '.';  // of a path: list.0.1
+  if (!step && peek(0) == '.' && IsDigit(peek(1))) {
     ++at;
     fraction = digits();
   }
@@ -259,10 +270,20 @@ void Lexer::Number() {
     at += sign ? 2 : 1;
     fraction = digits();
   }
-  std::string text(source_.substr(at_, at - at_));
+  PushNumber(fraction ? Token::kFloat : Token::kInteger, at);
+}
+
+void Lexer::PushNumber(Token::Kind kind, size_t end) {
+  std::string text(source_.substr(at_, end - at_));
+  const bool zeros = text.find_first_not_of("0_") == std::string::npos;
+  if (text.find("__") != std::string::npos || text.ends_with('_') ||
+      (kind == Token::kInteger && text[0] == '0' && text.size() > 1 && IsDigit(text[1]) &&
+       !zeros)) {
+    return Fail("\"" + text.substr(0, 64) + "\" is no number");
+  }
   std::erase(text, '_');
-  Push(fraction ? Token::kFloat : Token::kInteger, std::move(text));
-  Take(at - at_);
+  Push(kind, std::move(text));
+  Take(end - at_);
 }
 
 // The escape after the backslash at body[at]: appends what it stands for, returns how many bytes it

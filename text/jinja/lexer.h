@@ -29,6 +29,7 @@ struct Token {
 };
 
 inline constexpr size_t kMaxSourceBytes = size_t{1} << 20;
+inline constexpr size_t kMaxTokens = 100'000;
 
 // Cuts a template into tokens, as jinja2 3.1 does with trim_blocks and lstrip_blocks set: the
 // newline after a block tag goes, and so does the blank space before one at the start of a line;

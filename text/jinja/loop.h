@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string_view>
-#include <vector>
 
 #include "text/jinja/value.h"
 
@@ -12,12 +12,23 @@ namespace tenon::text::jinja {
 // What `loop` is inside a for. It outlives its for only emptied, so that it never keeps a chain of
 // lists alive.
 struct Loop {
-  const std::vector<Value>* items = nullptr;  // null once the for has ended
+  bool ended = false;
+  Value items;  // a list
   size_t index = 0;
-  int depth = 1;  // of nested fors
+  int depth = 1;                         // of calls of a recursive for
+  const Statement* recursive = nullptr;  // the for that loop(...) runs once more
+  std::shared_ptr<Scope> around;         // of a recursive for
+  Value last_seen;                       // by changed(...); undefined before
 
   // index, index0, revindex, revindex0, first, last, length, depth, depth0, previtem, nextitem.
   Value Attribute(std::string_view name) const;
+
+  void End() {
+    ended = true;
+    items = {};
+    around = nullptr;
+    last_seen = {};
+  }
 };
 
 }  // namespace tenon::text::jinja

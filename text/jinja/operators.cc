@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "text/jinja/builtins.h"
 #include "text/jinja/compare.h"
 #include "text/jinja/format.h"
+#include "text/jinja/text_format.h"
 #include "text/utf8.h"
 
 namespace tenon::text::jinja {
@@ -54,6 +56,8 @@ Value IntegerPower(int64_t base, int64_t exponent, Run* run) {
   return Value::Int(result);
 }
 
+Value FloatArithmetic(Operation operation, double a, double b, Run* run);
+
 Value IntegerArithmetic(Operation operation, int64_t a, int64_t b, Run* run) {
   int64_t result = 0;
   switch (operation) {
@@ -64,7 +68,9 @@ Value IntegerArithmetic(Operation operation, int64_t a, int64_t b, Run* run) {
     case Operation::kMultiply:
       return __builtin_mul_overflow(a, b, &result) ? Overflow(run) : Value::Int(result);
     case Operation::kPower:
-      if (b < 0) return Value::Float(std::pow(static_cast<double>(a), static_cast<double>(b)));
+      if (b < 0) {
+        return FloatArithmetic(operation, static_cast<double>(a), static_cast<double>(b), run);
+      }
       return IntegerPower(a, b, run);
     default:
       break;
@@ -90,6 +96,10 @@ Value FloatArithmetic(Operation operation, double a, double b, Run* run) {
     case Operation::kMultiply:
       return Value::Float(a * b);
     case Operation::kPower:
+      if (a == 0 && b < 0) return run->Fail("0 to a negative power");
+      if (a < 0 && std::isfinite(b) && std::floor(b) != b) {
+        return run->Fail("a negative number to a fraction's power");
+      }
       return Value::Float(std::pow(a, b));
     default:
       break;
@@ -105,15 +115,17 @@ Value Repeat(const Value& value, int64_t times, Run* run) {
   const auto size = static_cast<int64_t>(value.Is(Kind::kString) ? value.AsString().size()
                                                                  : value.AsList().size());
   int64_t total = 0;
+  const auto unit = static_cast<int64_t>(value.Is(Kind::kString) ? 1 : sizeof(Value));
   if (__builtin_mul_overflow(size, times, &total) ||
-      total > static_cast<int64_t>(run->limits().output_bytes)) {
+      total > static_cast<int64_t>(run->limits().output_bytes) / unit) {
     return run->Fail("a repetition is too long");
   }
   if (value.Is(Kind::kString)) {
     if (!run->SpendBytes(static_cast<size_t>(total))) return {};
     std::string text;
+    text.reserve(static_cast<size_t>(total));
     for (int64_t i = 0; i < times && size > 0; ++i) text += value.AsString();
-    return Value::String(std::move(text));
+    return run->NewString(std::move(text));
   }
   if (!run->Spend(total)) return {};
   std::vector<Value> items;
@@ -123,12 +135,22 @@ Value Repeat(const Value& value, int64_t times, Run* run) {
   return run->NewList(std::move(items), value.IsTuple());
 }
 
+// Paid for before it is made.
+Value Joined(std::string_view left, std::string_view right, Run* run) {
+  if (!run->SpendBytes(left.size() + right.size()) || !run->Reserve(left.size() + right.size())) {
+    return {};
+  }
+  std::string text;
+  text.reserve(left.size() + right.size());
+  return Value::String(std::move(text.append(left).append(right)));
+}
+
 Value Add(const Value& left, const Value& right, Run* run) {
   if (left.Is(Kind::kString) && right.Is(Kind::kString)) {
-    if (!run->SpendBytes(left.AsString().size() + right.AsString().size())) return {};
-    return Value::String(left.AsString() + right.AsString());
+    return Joined(left.AsString(), right.AsString(), run);
   }
   if (left.Is(Kind::kList) && right.Is(Kind::kList) && left.IsTuple() == right.IsTuple()) {
+    if (!run->Spend(left.Length() + right.Length())) return {};
     std::vector<Value> items = left.AsList();
     items.insert(items.end(), right.AsList().begin(), right.AsList().end());
     return run->NewList(std::move(items), left.IsTuple());
@@ -160,7 +182,8 @@ Value Arithmetic(Operation operation, const Value& left, const Value& right, Run
     case Operation::kFloorDivide:
       return CannotApply("//", left, right, run);
     case Operation::kModulo:
-      return CannotApply("%", left, right, run);
+      return left.Is(Kind::kString) ? FormatPercent(left.AsString(), right, run)
+                                    : CannotApply("%", left, right, run);
     default:
       return CannotApply("**", left, right, run);
   }
@@ -226,7 +249,7 @@ Value Apply(Operation operation, const Value& left, const Value& right, Run* run
     case Operation::kNotIn:
       return Value::Bool(!Contains(right, left, run));
     case Operation::kConcatenate:
-      return run->NewString(ToText(left, run) + ToText(right, run));
+      return Joined(ToText(left, run), ToText(right, run), run);
     default:
       return Arithmetic(operation, left, right, run);
   }
@@ -271,7 +294,12 @@ Value ItemOf(const Value& value, const Value& item, Run* run) {
     const size_t begin = OffsetOf(text, at);
     return run->NewString(std::string(text.substr(begin, OffsetOf(text.substr(begin), 1))));
   }
-  return Value::Undefined(item.Is(Kind::kString) ? item.AsString().substr(0, 64) : "item");
+  if (!item.Is(Kind::kString)) return Value::Undefined("item");
+  // As in Jinja, what is no entry may be an attribute.
+  const std::string& name = item.AsString();
+  const bool attribute = value.Is(Kind::kLoop) || value.Is(Kind::kNamespace) || value.IsGroup() ||
+                         HasMethod(value, name);
+  return attribute ? AttributeOf(value, name, run) : Value::Undefined(name.substr(0, 64));
 }
 
 Value SliceOf(const Value& value, const Value& first, const Value& last, const Value& stride,
@@ -304,28 +332,31 @@ Value SliceOf(const Value& value, const Value& first, const Value& last, const V
   return run->NewString(std::move(sliced));
 }
 
-std::vector<Value> ItemsOf(const Value& value, Run* run) {
+Value ListOf(const Value& value, Run* run) {
+  static const Value kNone = Value::List({});
   std::vector<Value> items;
   switch (value.kind()) {
     case Kind::kUndefined:
-      break;
+      return kNone;
     case Kind::kList:
-      if (run->Spend(static_cast<int64_t>(value.AsList().size()) / 8)) items = value.AsList();
-      break;
+      return value;
     case Kind::kDict:
-      if (!run->Spend(static_cast<int64_t>(value.AsDict().size()) / 8)) break;
       for (const Entry& entry : value.AsDict()) items.push_back(entry.first);
       break;
     case Kind::kString:
-      if (!run->Spend(value.Length())) break;
+      // Reserved before it is made: each character is a string of its own.
+      if (!run->Spend(value.Length()) || !run->Reserve(value.AsString().size())) return kNone;
       for (const std::string_view c : Characters(value.AsString())) {
-        items.push_back(Value::String(std::string(c)));
+        items.push_back(run->NewString(std::string(c)));
+        if (run->failed()) return kNone;
       }
       break;
     default:
       run->Fail("cannot walk over " + std::string(value.KindName()));
+      return kNone;
   }
-  return items;
+  Value list = run->NewList(std::move(items));
+  return run->failed() ? kNone : list;
 }
 
 }  // namespace tenon::text::jinja

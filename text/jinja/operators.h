@@ -25,9 +25,9 @@ Value ItemOf(const Value& value, const Value& item, Run* run);
 Value SliceOf(const Value& value, const Value& first, const Value& last, const Value& stride,
               Run* run);
 
-// The items that `for` walks over: of a list, the keys of a dict, the characters of a string; none
-// of undefined.
-std::vector<Value> ItemsOf(const Value& value, Run* run);
+// The items that `for` walks over, as a list: a list itself, the keys of a dict, the characters of
+// a string; none of undefined. An empty list where the run fails.
+Value ListOf(const Value& value, Run* run);
 
 // The characters of a text, each as UTF-8.
 std::vector<std::string_view> Characters(std::string_view text);

@@ -46,7 +46,14 @@ class StatementParser {
   StatementPtr ParseFor();
   StatementPtr ParseSet();
   StatementPtr ParseMacro();
-  std::vector<std::string> ParseTargets();
+  StatementPtr ParseCall();
+  StatementPtr ParseWith();
+  StatementPtr ParseBracketed(Kind kind, std::string_view end);
+  void RefuseTag();
+  void ParseParameters(Statement* made);
+  void ParseMacroBody(Statement* made, std::string_view end);
+  Target ParseTarget(bool with_attributes);
+  Target ParseOneTarget(bool with_attributes);
 
   TokenReader& tokens_;
   int loops_ = 0;  // around the place at hand, within its macro
@@ -99,6 +106,8 @@ StatementPtr StatementParser::ParseBlock() {
   if (tokens_.AtName("for")) return ParseFor();
   if (tokens_.AtName("set")) return ParseSet();
   if (tokens_.AtName("macro")) return ParseMacro();
+  if (tokens_.AtName("call")) return ParseCall();
+  if (tokens_.AtName("with")) return ParseWith();
   const bool leaves = tokens_.AtName("break");
   if (leaves || tokens_.AtName("continue")) {
     StatementPtr jump = Make(leaves ? Kind::kBreak : Kind::kContinue);
@@ -107,24 +116,40 @@ StatementPtr StatementParser::ParseBlock() {
     EndTag();
     return jump;
   }
-  if (tokens_.AtName("generation")) {
-    StatementPtr section = Make(Kind::kSection);
+  if (tokens_.AtName("generation")) return ParseBracketed(Kind::kSection, "endgeneration");
+  if (tokens_.AtName("filter")) return ParseBracketed(Kind::kFilter, "endfilter");
+  if (tokens_.AtName("do")) {
+    StatementPtr made = Make(Kind::kDo);
     tokens_.Take();
+    made->value = ParseExpressions(&tokens_);
     EndTag();
-    section->body = BodyUpTo("endgeneration");
-    return section;
+    return made;
   }
-  if (tokens_.AtName("filter")) {
-    StatementPtr filter = Make(Kind::kFilter);
-    tokens_.Take();
-    filter->value = ParseFilters(&tokens_);
-    EndTag();
-    filter->body = BodyUpTo("endfilter");
-    return filter;
-  }
-  tokens_.Fail("unknown tag \"" + tokens_.Peek().text +
-               "\"; known are if, for, set, macro, filter, generation, raw, break, continue");
+  RefuseTag();
   return Make(Kind::kText);
+}
+
+StatementPtr StatementParser::ParseBracketed(Kind kind, std::string_view end) {
+  StatementPtr made = Make(kind);
+  tokens_.Take();
+  if (kind == Kind::kFilter) made->value = ParseFilters(&tokens_);
+  EndTag();
+  const int loops = kind == Kind::kSection ? std::exchange(loops_, 0) : loops_;
+  made->body = BodyUpTo(end);
+  loops_ = loops;
+  return made;
+}
+
+void StatementParser::RefuseTag() {
+  for (const std::string_view other : {"include", "import", "from", "extends", "block"}) {
+    if (tokens_.AtName(other)) {
+      return tokens_.Fail("\"" + std::string(other) +
+                          "\" needs other templates; a chat template is all in one");
+    }
+  }
+  tokens_.Fail("unknown tag \"" + tokens_.Peek().text.substr(0, 64) +
+               "\"; known are if, for, set, macro, call, filter, do, with, generation, raw, break, "
+               "continue");
 }
 
 StatementPtr StatementParser::ParseIf() {
@@ -150,26 +175,47 @@ StatementPtr StatementParser::ParseIf() {
   return made;
 }
 
-std::vector<std::string> StatementParser::ParseTargets() {
-  const bool parenthesis = tokens_.TakeOperator("(");
-  std::vector<std::string> targets = {tokens_.ExpectName()};
-  while (!tokens_.failed() && tokens_.TakeOperator(",")) {
-    if (!tokens_.At(Token::kName) || tokens_.AtName("in")) break;
-    targets.push_back(tokens_.ExpectName());
+Target StatementParser::ParseOneTarget(bool with_attributes) {
+  if (tokens_.TakeOperator("(")) {
+    if (!tokens_.Enter()) return {};
+    Target inner = ParseTarget(with_attributes);
+    tokens_.Leave();
+    tokens_.ExpectOperator(")");
+    return inner;
   }
-  if (parenthesis) tokens_.ExpectOperator(")");
-  return targets;
+  Target target;
+  target.name = tokens_.ExpectName();
+  for (const std::string_view constant : {"true", "false", "none", "True", "False", "None"}) {
+    if (target.name == constant) tokens_.Fail("cannot assign to \"" + target.name + "\"");
+  }
+  if (with_attributes && tokens_.TakeOperator(".")) target.attribute = tokens_.ExpectName();
+  return target;
+}
+
+Target StatementParser::ParseTarget(bool with_attributes) {
+  Target first = ParseOneTarget(with_attributes);
+  if (!tokens_.AtOperator(",")) return first;
+  Target tuple;
+  tuple.parts.push_back(std::move(first));
+  while (!tokens_.failed() && tokens_.TakeOperator(",")) {
+    const bool more =
+        tokens_.AtOperator("(") || (tokens_.At(Token::kName) && !tokens_.AtName("in"));
+    if (!more) break;
+    tuple.parts.push_back(ParseOneTarget(with_attributes));
+  }
+  if (tuple.parts.size() == 1) tokens_.Fail("a name is missing behind the comma");
+  return tuple;
 }
 
 StatementPtr StatementParser::ParseFor() {
   StatementPtr made = Make(Kind::kFor);
   const std::string from = std::to_string(made->line);
   tokens_.Take();
-  made->targets = ParseTargets();
+  made->target = ParseTarget(false);
   if (!tokens_.TakeName("in")) Unexpected();
   made->value = ParseExpressions(&tokens_, false);
   if (tokens_.TakeName("if")) made->condition = ParseExpression(&tokens_);
-  if (tokens_.AtName("recursive")) tokens_.Fail("recursive loops are not supported; use a macro");
+  made->recursive = tokens_.TakeName("recursive");
   EndTag();
   ++loops_;
   made->body = ParseBody({"else", "endfor"});
@@ -191,12 +237,7 @@ StatementPtr StatementParser::ParseFor() {
 StatementPtr StatementParser::ParseSet() {
   StatementPtr made = Make(Kind::kSet);
   tokens_.Take();
-  made->targets = ParseTargets();
-  if (made->targets.size() == 1 && tokens_.TakeOperator(".")) {
-    made->name = made->targets[0];
-    made->attribute = tokens_.ExpectName();
-    made->targets.clear();
-  }
+  made->target = ParseTarget(true);
   if (tokens_.TakeOperator("=")) {
     made->value = ParseExpressions(&tokens_);
     EndTag();
@@ -209,10 +250,7 @@ StatementPtr StatementParser::ParseSet() {
   return made;
 }
 
-StatementPtr StatementParser::ParseMacro() {
-  StatementPtr made = Make(Kind::kMacro);
-  tokens_.Take();
-  made->name = tokens_.ExpectName();
+void StatementParser::ParseParameters(Statement* made) {
   tokens_.ExpectOperator("(");
   while (!tokens_.failed() && !tokens_.TakeOperator(")")) {
     Parameter parameter{tokens_.ExpectName(), nullptr};
@@ -221,13 +259,69 @@ StatementPtr StatementParser::ParseMacro() {
     } else if (!made->parameters.empty() && made->parameters.back().fallback != nullptr) {
       tokens_.Fail("parameter " + parameter.name + " needs a default, as the one before it has");
     }
+    for (const Parameter& before : made->parameters) {
+      if (before.name == parameter.name) tokens_.Fail("two parameters named " + parameter.name);
+    }
+    if (parameter.name == "caller" && parameter.fallback == nullptr) {
+      tokens_.Fail("parameter caller needs a default");
+    }
     made->parameters.push_back(std::move(parameter));
     if (!tokens_.AtOperator(")")) tokens_.ExpectOperator(",");
   }
+}
+
+void StatementParser::ParseMacroBody(Statement* made, std::string_view end) {
   EndTag();
   const int loops = std::exchange(loops_, 0);
-  made->body = BodyUpTo("endmacro");
+  const TokenReader::Mentions before = tokens_.mentions();
+  made->body = BodyUpTo(end);
+  const TokenReader::Mentions& after = tokens_.mentions();
+  made->takes_varargs = after.varargs > before.varargs;
+  made->takes_kwargs = after.kwargs > before.kwargs;
+  made->takes_caller = after.caller > before.caller;
   loops_ = loops;
+}
+
+StatementPtr StatementParser::ParseMacro() {
+  StatementPtr made = Make(Kind::kMacro);
+  tokens_.Take();
+  made->name = tokens_.ExpectName();
+  ParseParameters(made.get());
+  ParseMacroBody(made.get(), "endmacro");
+  return made;
+}
+
+StatementPtr StatementParser::ParseCall() {
+  StatementPtr made = Make(Kind::kCall);
+  tokens_.Take();
+  if (tokens_.AtOperator("(")) ParseParameters(made.get());
+  made->value = ParseExpression(&tokens_);
+  const bool calls = !tokens_.failed() && made->value->kind == Expression::Kind::kSteps &&
+                     made->value->steps.back().kind == Step::Kind::kCall;
+  if (calls) {
+    auto caller = std::make_unique<Expression>();
+    caller->kind = Expression::Kind::kName;
+    caller->line = made->line;
+    caller->name = kCallerName;
+    made->value->steps.back().arguments.named.emplace_back("caller", std::move(caller));
+  } else {
+    tokens_.Fail("{% call %} needs a call");
+  }
+  ParseMacroBody(made.get(), "endcall");
+  return made;
+}
+
+StatementPtr StatementParser::ParseWith() {
+  StatementPtr made = Make(Kind::kWith);
+  tokens_.Take();
+  while (!tokens_.failed() && !tokens_.At(Token::kBlockEnd)) {
+    if (!made->bindings.empty()) tokens_.ExpectOperator(",");
+    Target target = ParseOneTarget(false);
+    tokens_.ExpectOperator("=");
+    made->bindings.emplace_back(std::move(target), ParseExpression(&tokens_));
+  }
+  EndTag();
+  made->body = BodyUpTo("endwith");
   return made;
 }
 
@@ -235,6 +329,11 @@ StatementPtr StatementParser::ParseMacro() {
 
 Token TokenReader::Take() {
   Token token = tokens_[at_];
+  if (token.kind == Token::kName) {
+    mentions_.varargs += token.text == "varargs";
+    mentions_.kwargs += token.text == "kwargs";
+    mentions_.caller += token.text == "caller";
+  }
   if (at_ + 1 < tokens_.size()) ++at_;
   return token;
 }

@@ -10,11 +10,15 @@
 
 namespace tenon::text::jinja {
 
-// Parses a whole template. Errors name the line. Source nested more than kMaxDepth deep is one.
+// Parses a whole template. Errors name the line. Source nested more than kMaxDepth deep is one, and
+// so is one of more than kMaxTokens tokens.
 Result<Body> Parse(std::string_view source);
 
 // The name that kSetBlock's and kFilter's `value` gives to the text it starts from.
 inline constexpr std::string_view kBodyName = "%body";
+
+// The name under which the call of kCall finds its `caller`.
+inline constexpr std::string_view kCallerName = "%caller";
 
 // Reads tokens one by one and keeps the first error; behind an error every token is kEnd.
 class TokenReader {
@@ -39,6 +43,13 @@ class TokenReader {
   bool failed() const { return failed_; }
   const Error& error() const { return error_; }
 
+  // How many of the names that a macro's body may ask for were taken so far: varargs, kwargs,
+  // caller.
+  struct Mentions {
+    int varargs = 0, kwargs = 0, caller = 0;
+  };
+  const Mentions& mentions() const { return mentions_; }
+
   // Nesting: Enter fails beyond kMaxDepth.
   bool Enter();
   void Leave() { --depth_; }
@@ -47,6 +58,7 @@ class TokenReader {
   std::vector<Token> tokens_;
   size_t at_ = 0;
   int depth_ = 0;
+  Mentions mentions_;
   bool failed_ = false;
   Error error_;
 };
@@ -57,6 +69,9 @@ ExpressionPtr ParseExpression(TokenReader* tokens, bool conditional = true);
 
 // The same, or several with commas between: a tuple.
 ExpressionPtr ParseExpressions(TokenReader* tokens, bool conditional = true);
+
+// (positional, name=value, *list, **dict)
+CallArguments ParseArguments(TokenReader* tokens);
 
 // The filters of a block: "upper|trim", applied to kBodyName.
 ExpressionPtr ParseFilters(TokenReader* tokens);

@@ -28,13 +28,31 @@ bool Run::Spend(int64_t operations) {
   return true;
 }
 
+bool Run::Reserve(size_t bytes) {
+  static constexpr size_t kOverhead = 64;  // of a value's own allocation
+  if (failed_) return false;
+  if (bytes > limits_.output_bytes) {
+    Fail("a value of " + std::to_string(bytes) + " bytes is too long; at most " +
+         std::to_string(limits_.output_bytes) + " allowed");
+    return false;
+  }
+  if (bytes + kOverhead > limits_.memory_bytes - reserved_) {
+    Fail("rendering takes more than " + std::to_string(limits_.memory_bytes) + " bytes of memory");
+    return false;
+  }
+  reserved_ += bytes + kOverhead;
+  return true;
+}
+
 Value Run::NewString(std::string text) {
-  if (!SpendBytes(text.size())) return {};
+  if (!SpendBytes(text.size()) || !Reserve(text.size())) return {};
   return Value::String(std::move(text));
 }
 
 Value Run::NewList(std::vector<Value> items, bool tuple) {
-  if (!Spend(static_cast<int64_t>(items.size()) + 1)) return {};
+  if (!Spend(static_cast<int64_t>(items.size()) + 1) || !Reserve(items.size() * sizeof(Value))) {
+    return {};
+  }
   Value list = tuple ? Value::Tuple(std::move(items)) : Value::List(std::move(items));
   if (list.depth() > kMaxDepth)
     return Fail("lists are nested more than " + std::to_string(kMaxDepth) + " deep");
@@ -43,7 +61,7 @@ Value Run::NewList(std::vector<Value> items, bool tuple) {
 
 Value Run::NewDict(std::vector<Entry> entries) {
   const auto size = static_cast<int64_t>(entries.size());
-  if (!Spend(size + size * size / 8 + 1)) return {};
+  if (!Spend(size + size * size / 8 + 1) || !Reserve(entries.size() * sizeof(Entry))) return {};
   for (const Entry& entry : entries) {
     if (entry.first.Is(Value::Kind::kList) || entry.first.Is(Value::Kind::kDict)) {
       return Fail("a dict's key is " + std::string(entry.first.KindName()));

@@ -16,7 +16,8 @@ namespace tenon::text::jinja {
 // What one rendering may use.
 struct Limits {
   int64_t operations = 1'000'000;
-  size_t output_bytes = size_t{8} << 20;
+  size_t output_bytes = size_t{8} << 20;   // of the result, and of any one string or list
+  size_t memory_bytes = size_t{64} << 20;  // of all values that a rendering makes, living or not
 };
 
 // The state of one rendering that every part of the interpreter shares: what is left of its budget,
@@ -37,10 +38,21 @@ class Run {
   Value FailUndefined(std::string_view name, std::string_view attribute = {});
 
   bool failed() const { return failed_; }
+
+  // Nested work outside of the interpreter's own frames: Enter fails beyond kMaxDepth.
+  bool Enter() {
+    if (depth_ >= kMaxDepth) Fail("filters nest more than " + std::to_string(kMaxDepth) + " deep");
+    return ++depth_ <= kMaxDepth;
+  }
+  void Leave() { --depth_; }
+  int64_t operations_left() const { return operations_; }
   Error error() const { return error_; }
 
   // False, and failed, once more operations were used than allowed.
   bool Spend(int64_t operations);
+
+  // False, and failed, where one value of so many bytes, or all made so far, are more than allowed.
+  bool Reserve(size_t bytes);
 
   // As much as handling so many bytes is worth, at least one operation.
   bool SpendBytes(size_t bytes) { return Spend(static_cast<int64_t>(bytes / 32) + 1); }
@@ -58,7 +70,9 @@ class Run {
  private:
   Limits limits_;
   int64_t operations_;
+  size_t reserved_ = 0;
   int line_ = 1;
+  int depth_ = 0;
   bool failed_ = false;
   Error error_;
 };

@@ -11,7 +11,15 @@ namespace tenon::text::jinja {
 
 using Filter = Value (*)(const Value& input, const Arguments& arguments, Run* run);
 
-// The filter of this name among those that walk over items; null where there is none.
+struct NamedFilter {
+  std::string_view name;
+  Filter filter;
+};
+
+// The filter of this name among those that walk over items (sequence_filters.cc), that compare
+// items (ordering_filters.cc), or that rewrite a text (text_filters.cc); null where there is none.
 Filter FindSequenceFilter(std::string_view name);
+Filter FindOrderingFilter(std::string_view name);
+Filter FindTextFilter(std::string_view name);
 
 }  // namespace tenon::text::jinja

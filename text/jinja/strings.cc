@@ -71,10 +71,46 @@ bool IsLetter(char32_t c) {
   if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
   if (c < 0x2B0)
     return c == 0xAA || c == 0xB5 || c == 0xBA || (c >= 0xC0 && c != 0xD7 && c != 0xF7);
-  return !IsSpace(c) && !(c >= 0x2000 && c <= 0x206F) && !(c >= 0x3000 && c <= 0x3004);
+  static constexpr struct {
+    char32_t first, last;
+  } kOthers[] = {{0x2000, 0x206F}, {0x20A0, 0x20CF}, {0x2190, 0x2BFF}, {0x3000, 0x3004},
+                 {0x3008, 0x3020}, {0xE000, 0xF8FF}, {0xFE30, 0xFE6F}, {0xFF00, 0xFF0F},
+                 {0xFF1A, 0xFF20}, {0xFF3B, 0xFF40}, {0xFFE0, 0xFFFF}, {0x1F000, 0x1FAFF}};
+  for (const auto& [first, last] : kOthers) {
+    if (c >= first && c <= last) return false;
+  }
+  return !IsSpace(c);
 }
 
-std::string Upper(std::string_view text) { return Mapped(text, ToUpper); }
+bool IsWordPart(char32_t c) { return c == '_' || (c >= '0' && c <= '9') || IsLetter(c); }
+
+std::vector<std::string_view> Lines(std::string_view text, bool keep_breaks) {
+  std::vector<std::string_view> lines;
+  size_t begin = 0;
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Step step = DecodeUtf8(text, at);
+    const char32_t c = step.kind == Utf8Step::kCharacter ? step.character : 0;
+    size_t end = at + step.bytes;
+    if (c == '\r' && end < text.size() && text[end] == '\n') ++end;
+    if ((c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
+        c == 0x2029) {
+      lines.push_back(text.substr(begin, (keep_breaks ? end : at) - begin));
+      begin = end;
+    }
+    at = end;
+  }
+  if (begin < text.size()) lines.push_back(text.substr(begin));
+  return lines;
+}
+
+std::string Upper(std::string_view text) {
+  std::string upper = Mapped(text, ToUpper);
+  static constexpr std::string_view kSharpS = "\u00df";  // the one small letter with two capitals
+  for (size_t at = upper.find(kSharpS); at != std::string::npos; at = upper.find(kSharpS, at)) {
+    upper.replace(at, kSharpS.size(), "SS");
+  }
+  return upper;
+}
 
 std::string Lower(std::string_view text) { return Mapped(text, ToLower); }
 

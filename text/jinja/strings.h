@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // Python's string methods on UTF-8. Case is mapped for ASCII, Latin-1, Latin Extended-A, Greek and
 // Cyrillic.
@@ -14,6 +15,11 @@ char32_t ToUpper(char32_t character);
 char32_t ToLower(char32_t character);
 bool IsLetter(
     char32_t character);  // within those alphabets, or any other beyond U+02AF that is no space
+
+bool IsWordPart(char32_t character);  // a letter, a digit or _
+
+// The lines of a text, at every line break that Python's str.splitlines knows.
+std::vector<std::string_view> Lines(std::string_view text, bool keep_breaks);
 
 std::string Upper(std::string_view text);
 std::string Lower(std::string_view text);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <string>
 
 #include "text/jinja/builtins.h"
 #include "text/jinja/compare.h"
+#include "text/jinja/format.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/strings.h"
 
@@ -31,7 +33,7 @@ constexpr KindTest kKindTests[] = {
     {"mapping", [](const Value& v) { return v.Is(Kind::kDict); }},
     {"sequence", [](const Value& v) { return v.Length() >= 0; }},
     {"iterable", [](const Value& v) { return v.Length() >= 0; }},
-    {"callable", [](const Value& v) { return v.Is(Kind::kCallable); }},
+    {"callable", [](const Value& v) { return v.Is(Kind::kCallable) || v.Is(Kind::kUndefined); }},
 };
 
 constexpr struct {
@@ -49,6 +51,11 @@ constexpr struct {
 };
 
 bool Parity(const Value& value, int64_t divisor, int64_t remainder, Run* run) {
+  if (value.Is(Kind::kFloat)) {
+    const double rest = std::fmod(value.AsDouble(), static_cast<double>(divisor));
+    return (rest < 0 ? rest + static_cast<double>(divisor) : rest) ==
+           static_cast<double>(remainder);
+  }
   if (!value.IsInteger()) {
     run->Fail("cannot divide " + std::string(value.KindName()));
     return false;
@@ -65,11 +72,25 @@ bool SameObject(const Value& a, const Value& b) {
 
 bool OfCase(const Value& value, std::string (*map)(std::string_view),
             std::string (*other)(std::string_view), Run* run) {
-  if (!value.Is(Kind::kString) || !run->SpendBytes(value.AsString().size())) return false;
-  return map(value.AsString()) == value.AsString() && other(value.AsString()) != value.AsString();
+  const std::string text = ToText(value, run);
+  return run->SpendBytes(text.size() * 12) && map(text) == text && other(text) != text;
 }
 
 }  // namespace
+
+bool HasTest(std::string_view name) {
+  for (const KindTest& test : kKindTests) {
+    if (test.name == name) return true;
+  }
+  for (const auto& [known, operation] : kComparisons) {
+    if (known == name) return true;
+  }
+  for (const std::string_view other :
+       {"even", "odd", "divisibleby", "sameas", "lower", "upper", "filter", "test", "escaped"}) {
+    if (other == name) return true;
+  }
+  return false;
+}
 
 bool ApplyTest(std::string_view name, const Value& value, const Arguments& arguments, Run* run) {
   for (const KindTest& test : kKindTests) {
@@ -93,6 +114,13 @@ bool ApplyTest(std::string_view name, const Value& value, const Arguments& argum
   if (name == "sameas") return SameObject(value, given[0]);
   if (name == "lower") return OfCase(value, Lower, Upper, run);
   if (name == "upper") return OfCase(value, Upper, Lower, run);
+  if (name == "escaped") return false;
+  if ((name == "filter" || name == "test") && (value.Is(Kind::kList) || value.Is(Kind::kDict))) {
+    run->Fail(std::string(value.KindName()) + " is no name");
+    return false;
+  }
+  if (name == "filter") return value.Is(Kind::kString) && HasFilter(value.AsString());
+  if (name == "test") return value.Is(Kind::kString) && HasTest(value.AsString());
   run->Fail("there is no test named \"" + std::string(name) + "\"");
   return false;
 }

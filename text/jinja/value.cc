@@ -11,7 +11,7 @@ namespace tenon::text::jinja {
 struct Value::Sequence {
   std::vector<Value> items;
   int depth = 1;
-  bool tuple = false;
+  enum class Form { kList, kTuple, kGroup } form = Form::kList;
 };
 
 struct Value::Mapping {
@@ -43,12 +43,20 @@ Value Value::String(std::string value) {
 
 Value Value::List(std::vector<Value> items) {
   const int depth = DepthAround(items);
-  return Value(std::shared_ptr<const Sequence>(new Sequence{std::move(items), depth, false}));
+  return Value(std::shared_ptr<const Sequence>(new Sequence{std::move(items), depth}));
 }
 
 Value Value::Tuple(std::vector<Value> items) {
   const int depth = DepthAround(items);
-  return Value(std::shared_ptr<const Sequence>(new Sequence{std::move(items), depth, true}));
+  return Value(std::shared_ptr<const Sequence>(
+      new Sequence{std::move(items), depth, Sequence::Form::kTuple}));
+}
+
+Value Value::Group(Value grouper, Value list) {
+  std::vector<Value> items = {std::move(grouper), std::move(list)};
+  const int depth = DepthAround(items);
+  return Value(std::shared_ptr<const Sequence>(
+      new Sequence{std::move(items), depth, Sequence::Form::kGroup}));
 }
 
 Value Value::Dict(std::vector<Entry> entries) {
@@ -83,7 +91,13 @@ std::string_view Value::undefined_name() const {
 }
 
 bool Value::IsTuple() const {
-  return Is(Kind::kList) && std::get<std::shared_ptr<const Sequence>>(state_)->tuple;
+  return Is(Kind::kList) &&
+         std::get<std::shared_ptr<const Sequence>>(state_)->form != Sequence::Form::kList;
+}
+
+bool Value::IsGroup() const {
+  return Is(Kind::kList) &&
+         std::get<std::shared_ptr<const Sequence>>(state_)->form == Sequence::Form::kGroup;
 }
 
 int Value::depth() const {

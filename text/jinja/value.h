@@ -24,8 +24,11 @@ struct Statement;
 // A function that a template can call: a macro, a method of a value, or a global.
 struct Callable;
 
-// namespace(...): the only value that can change.
+// namespace(...), cycler(...) and joiner(...): the only values that can change.
 struct Namespace;
+
+// Names and their values; defined by the interpreter.
+struct Scope;
 
 // `loop` inside a for; defined by the interpreter.
 struct Loop;
@@ -59,7 +62,8 @@ class Value {
   static Value Float(double value) { return Value(value); }
   static Value String(std::string value);
   static Value List(std::vector<Value> items);
-  static Value Tuple(std::vector<Value> items);  // a list that prints with ()
+  static Value Tuple(std::vector<Value> items);   // a list that prints with ()
+  static Value Group(Value grouper, Value list);  // a tuple whose two items have these names
   // Of equal keys the first's place and the last's value are kept, as in Python. Quadratic.
   static Value Dict(std::vector<Entry> entries);
   static Value Of(std::shared_ptr<Namespace> value) { return Value(std::move(value)); }
@@ -82,9 +86,10 @@ class Value {
   const std::vector<Entry>& AsDict() const;
   Namespace& AsNamespace() const { return *std::get<std::shared_ptr<Namespace>>(state_); }
   const Callable& AsCallable() const { return *std::get<std::shared_ptr<const Callable>>(state_); }
-  const Loop& AsLoop() const { return *std::get<std::shared_ptr<Loop>>(state_); }
+  Loop& AsLoop() const { return *std::get<std::shared_ptr<Loop>>(state_); }
   std::string_view undefined_name() const;
   bool IsTuple() const;
+  bool IsGroup() const;
 
   // 0 for scalars; one more than the deepest item for lists and dicts.
   int depth() const;
@@ -119,11 +124,16 @@ class Value {
 };
 
 struct Namespace {
+  enum class Form { kNamespace, kCycler, kJoiner };
+  Form form = Form::kNamespace;
+  size_t position = 0;       // of a cycler: the item at hand; of a joiner: how often it was called
+  std::vector<Value> items;  // of a cycler: what it goes through; of a joiner: its separator
   std::vector<std::pair<std::string, Value>> attributes;
 };
 
 struct Callable {
   const Statement* macro = nullptr;  // null: the method or global called `name`
+  std::shared_ptr<Scope> scope;      // of a macro: the names around its definition
   std::string name;
   Value self;  // of a method; undefined for globals
   bool has_self = false;
