@@ -10,7 +10,8 @@ prompt="Why is the sky blue? Answer in two sentences."
 # Debian 12 packages, by what they are needed for.
 packages_run=(g++ cmake ninja-build ccache pkg-config python3 python3-pip ca-certificates
   libboost1.81-dev libyaml-cpp-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libcli11-dev
-  libpcre2-dev libzip-dev libssl-dev libgtest-dev libgmock-dev libbenchmark-dev)
+  libpcre2-dev libsentencepiece-dev libutf8proc-dev libzip-dev libssl-dev libgtest-dev libgmock-dev
+  libbenchmark-dev)
 packages_test=(clang)
 packages_ci=(git clang-format libclang-rt-14-dev shellcheck)
 
@@ -137,7 +138,7 @@ case $command in
   test)
     install_packages "${packages_run[@]}" "${packages_test[@]}"
     compile
-    pull smollm2-135m-instruct gemma-3-270m
+    pull smollm2-135m-instruct gemma-3-270m all-minilm-l6-v2
     run_tests
     ;;
   build)

@@ -3,6 +3,7 @@
 
 #include "text/encoder.h"
 #include "text/pair_merger.h"
+#include "text/pre_tokenizers.h"
 #include "text/token_map.h"
 #include "text/utf8.h"
 #include "text/word_splitter.h"
@@ -38,15 +39,22 @@ const Alphabet& TheAlphabet() {
 class ByteLevelBpe final : public Encoder {
  public:
   ByteLevelBpe(WordSplitter splitter, const Vocabulary& vocabulary)
-      : splitter_(std::move(splitter)), merges_(vocabulary.merges.size()) {}
+      : splitter_(std::move(splitter)), merges_(vocabulary.merges.size()) {
+    const PreTokenizer* rule = FindPreTokenizer(vocabulary.pre);
+    ignore_merges_ = rule != nullptr && rule->ignore_merges;
+  }
 
   Result<void> ReadTokens(const Vocabulary& vocabulary);
   Result<void> Encode(std::string_view text, bool first, std::vector<int32_t>* ids) const override;
   std::string Bytes(const Vocabulary& vocabulary, int32_t id) const override;
 
  private:
+  void ReadWords(const Vocabulary& vocabulary);
+
   WordSplitter splitter_;
   MergeMap merges_;
+  bool ignore_merges_ = false;
+  TokenMap words_;                     // of whole words, where they go before the merges
   std::array<int32_t, 256> byte_ids_;  // -1: the vocabulary cannot spell this byte
 };
 
@@ -60,6 +68,7 @@ Result<void> ByteLevelBpe::ReadTokens(const Vocabulary& v) {
     AppendUtf8(TheAlphabet().character[byte], &letter);
     byte_ids_[byte] = ids.Find(letter);
   }
+  if (ignore_merges_) ReadWords(v);
   for (size_t rank = 0; rank < v.merges.size(); ++rank) {
     const std::string& merge = v.merges[rank];
     const size_t space = merge.find(' ', 1);
@@ -81,9 +90,17 @@ Result<void> ByteLevelBpe::ReadTokens(const Vocabulary& v) {
   return {};
 }
 
+// Not those of special tokens, which text must not forge.
+void ByteLevelBpe::ReadWords(const Vocabulary& v) {
+  words_ = TokenMap(v.tokens.size());
+  for (int32_t id = 0; id < static_cast<int32_t>(v.tokens.size()); ++id) {
+    if (v.type(id) == TokenType::kNormal) words_.Insert(Bytes(v, id), id);
+  }
+}
+
 Result<void> ByteLevelBpe::Encode(std::string_view text, bool, std::vector<int32_t>* ids) const {
-  const auto rules = [this](const Symbol& left, const Symbol& right) -> Merge {
-    const MergeMap::Entry* merge = merges_.Find(left.id, right.id);
+  const auto rules = [this](const Pair& pair) -> Merge {
+    const MergeMap::Entry* merge = merges_.Find(pair.left, pair.right);
     return merge == nullptr ? Merge{} : Merge{merge->rank, merge->merged};
   };
   WordSplitter::Walk words(splitter_, text);
@@ -94,11 +111,15 @@ Result<void> ByteLevelBpe::Encode(std::string_view text, bool, std::vector<int32
     if (!next.ok()) return next.error();
     const std::string_view word = *next;
     if (word.empty()) return {};
+    if (const int32_t id = ignore_merges_ ? words_.Find(word) : -1; id >= 0) {
+      ids->push_back(id);
+      continue;
+    }
     symbols.resize(word.size());
     for (size_t i = 0; i < word.size(); ++i) {
-      symbols[i] = {static_cast<uint32_t>(i), 1, byte_ids_[static_cast<uint8_t>(word[i])]};
+      symbols[i] = {static_cast<uint32_t>(i), byte_ids_[static_cast<uint8_t>(word[i])]};
     }
-    merger.Run(&symbols, rules);
+    merger.Run(&symbols, static_cast<uint32_t>(word.size()), rules);
     for (const Symbol& symbol : symbols) {
       if (symbol.id >= 0) ids->push_back(symbol.id);
     }

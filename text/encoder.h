@@ -26,6 +26,17 @@ class Encoder {
   virtual std::string Bytes(const Vocabulary& vocabulary, int32_t id) const = 0;
 };
 
+// Turns a whole text, added tokens and all, into ids: the pipeline of a tokenizer.json.
+class TextEncoder {
+ public:
+  virtual ~TextEncoder() = default;
+
+  // Appends the ids of `text`. Special tokens written in it are found only where `parse_special` is
+  // set. Thread-safe. REQUIRES: text.size() <= kMaxTextBytes
+  virtual Result<void> Encode(std::string_view text, bool parse_special,
+                              std::vector<int32_t>* ids) const = 0;
+};
+
 inline constexpr size_t kMaxTextBytes = size_t{64} << 20;
 
 // Byte-level BPE ("gpt2"; Radford et al., 2019). A byte that the vocabulary cannot spell is left

@@ -2,12 +2,11 @@
 #include "text/pair_merger.h"
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 
 namespace tenon::text {
 namespace {
-
-bool Later(const Candidate& a, const Candidate& b) { return a.left > b.left; }
 
 size_t Place(uint32_t priority, size_t mask) {
   return (priority * uint64_t{0x9E3779B97F4A7C15} >> 32) & mask;
@@ -37,20 +36,23 @@ uint32_t MergeQueue::BucketOf(uint32_t priority) {
   return last_;
 }
 
-void MergeQueue::Push(uint32_t priority, const Candidate& candidate) {
-  const uint32_t index = BucketOf(priority);
+void MergeQueue::Push(const Candidate& candidate) {
+  ++steps_;
+  const uint32_t index = BucketOf(candidate.priority);
   Bucket& bucket = buckets_[index];
   if (bucket.head == bucket.ordered.size() && bucket.heap.empty()) {
     bucket.ordered.clear();
     bucket.head = 0;
-    waiting_.push_back(uint64_t{priority} << 32 | index);
+    waiting_.push_back(uint64_t{candidate.priority} << 32 | index);
+    steps_ += static_cast<uint64_t>(std::bit_width(waiting_.size()));
     std::push_heap(waiting_.begin(), waiting_.end(), std::greater<>());
   }
-  if (bucket.head == bucket.ordered.size() || bucket.ordered.back().left <= candidate.left) {
-    bucket.ordered.push_back(candidate);
+  if (bucket.head == bucket.ordered.size() || bucket.ordered.back() <= candidate.left) {
+    bucket.ordered.push_back(candidate.left);
   } else {
-    bucket.heap.push_back(candidate);
-    std::push_heap(bucket.heap.begin(), bucket.heap.end(), Later);
+    bucket.heap.push_back(candidate.left);
+    steps_ += static_cast<uint64_t>(std::bit_width(bucket.heap.size()));
+    std::push_heap(bucket.heap.begin(), bucket.heap.end(), std::greater<>());
   }
 }
 
@@ -61,17 +63,20 @@ bool MergeQueue::Pop(Candidate* candidate) {
     std::fill(table_.begin(), table_.end(), 0);
     return false;
   }
+  ++steps_;
   Bucket& bucket = buckets_[static_cast<uint32_t>(waiting_.front())];
+  candidate->priority = bucket.priority;
   const bool ordered = bucket.head < bucket.ordered.size();
-  if (ordered &&
-      (bucket.heap.empty() || bucket.ordered[bucket.head].left <= bucket.heap.front().left)) {
-    *candidate = bucket.ordered[bucket.head++];
+  if (ordered && (bucket.heap.empty() || bucket.ordered[bucket.head] <= bucket.heap.front())) {
+    candidate->left = bucket.ordered[bucket.head++];
   } else {
-    *candidate = bucket.heap.front();
-    std::pop_heap(bucket.heap.begin(), bucket.heap.end(), Later);
+    candidate->left = bucket.heap.front();
+    steps_ += static_cast<uint64_t>(std::bit_width(bucket.heap.size()));
+    std::pop_heap(bucket.heap.begin(), bucket.heap.end(), std::greater<>());
     bucket.heap.pop_back();
   }
   if (bucket.head == bucket.ordered.size() && bucket.heap.empty()) {
+    steps_ += static_cast<uint64_t>(std::bit_width(waiting_.size()));
     std::pop_heap(waiting_.begin(), waiting_.end(), std::greater<>());
     waiting_.pop_back();
   }

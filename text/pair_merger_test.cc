@@ -5,7 +5,9 @@
 
 #include <map>
 
+#include "text/testing/long_texts.h"
 #include "text/testing/vocabularies.h"
+#include "text/token_map.h"
 
 namespace tenon::text {
 namespace {
@@ -33,9 +35,9 @@ std::vector<int32_t> MergeByDefinition(std::vector<int32_t> ids, const Ranks& ra
 std::vector<int32_t> MergeByMerger(const std::vector<int32_t>& ids, const Ranks& ranks,
                                    PairMerger* merger) {
   std::vector<Symbol> symbols;
-  for (size_t i = 0; i < ids.size(); ++i) symbols.push_back({static_cast<uint32_t>(i), 1, ids[i]});
-  merger->Run(&symbols, [&](const Symbol& left, const Symbol& right) {
-    const auto found = ranks.find({left.id, right.id});
+  for (size_t i = 0; i < ids.size(); ++i) symbols.push_back({static_cast<uint32_t>(i), ids[i]});
+  merger->Run(&symbols, static_cast<uint32_t>(ids.size()), [&](const Pair& pair) {
+    const auto found = ranks.find({pair.left, pair.right});
     return found == ranks.end() ? Merge{} : Merge{found->second.first, found->second.second};
   });
   std::vector<int32_t> merged;
@@ -63,6 +65,39 @@ TEST(PairMerger, FollowsTheDefinitionForAnyRanksAndLengths) {
       ASSERT_EQ(MergeByMerger(ids, ranks, &merger), MergeByDefinition(ids, ranks))
           << round << " " << length;
     }
+  }
+}
+
+// Work, not time, which other processes share: looking up pairs, and steps of queues.
+TEST(PairMerger, DoublesItsWorkWithTheLengthOfAWord) {
+  const Vocabulary v = testing::ReadExtract("smollm2-extract").vocabulary;
+  std::map<std::string, int32_t> ids;
+  for (size_t id = 0; id < v.tokens.size(); ++id) ids[v.tokens[id]] = static_cast<int32_t>(id);
+  MergeMap merges(v.merges.size());
+  for (size_t rank = 0; rank < v.merges.size(); ++rank) {
+    const size_t space = v.merges[rank].find(' ');
+    const std::string left = v.merges[rank].substr(0, space),
+                      right = v.merges[rank].substr(space + 1);
+    merges.Insert(ids.at(left), ids.at(right), static_cast<uint32_t>(rank), ids.at(left + right));
+  }
+  const auto work = [&](const std::string& word) {
+    std::vector<Symbol> symbols;
+    for (uint32_t i = 0; i < word.size(); ++i) {
+      const auto found = ids.find(testing::Gpt2Letters(word.substr(i, 1)));
+      symbols.push_back({i, found == ids.end() ? -1 : found->second});
+    }
+    PairMerger merger;
+    merger.Run(&symbols, static_cast<uint32_t>(word.size()), [&](const Pair& pair) {
+      const MergeMap::Entry* merge = merges.Find(pair.left, pair.right);
+      return merge == nullptr ? Merge{} : Merge{merge->rank, merge->merged};
+    });
+    return static_cast<double>(merger.work());
+  };
+  for (const testing::LongText& kind : testing::LongTexts()) {
+    const double once = work(testing::Make(kind, size_t{1} << 16)),
+                 twice = work(testing::Make(kind, size_t{1} << 17));
+    EXPECT_LE(twice, 2.1 * once) << kind.name;
+    EXPECT_LE(once, 16.0 * (size_t{1} << 16)) << kind.name;
   }
 }
 

@@ -147,14 +147,17 @@ SentencePieceBpe::SentencePieceBpe(const Vocabulary& v)
   }
 }
 
+// `text` ends where the last symbol does.
 void SentencePieceBpe::Spell(std::string_view text, const std::vector<Symbol>& symbols,
                              std::vector<int32_t>* ids) const {
-  for (const Symbol& symbol : symbols) {
-    if (symbol.id >= 0) {
-      ids->push_back(symbol.id);
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    if (symbols[i].id >= 0) {
+      ids->push_back(symbols[i].id);
       continue;
     }
-    const std::string_view bytes = text.substr(symbol.begin, symbol.bytes);
+    const size_t begin = symbols[i].begin;
+    const size_t end = i + 1 < symbols.size() ? symbols[i + 1].begin : text.size();
+    const std::string_view bytes = text.substr(begin, end - begin);
     const bool spelled = std::all_of(bytes.begin(), bytes.end(), [this](char c) {
       return byte_ids_[static_cast<uint8_t>(c)] >= 0;
     });
@@ -171,29 +174,31 @@ Result<void> SentencePieceBpe::Encode(std::string_view plain, bool first,
   if (plain.empty()) return {};
   std::string text = add_space_prefix_ && first ? std::string(kSpaceMark) : std::string();
   text += WithMarks(plain);
-  const auto rules = [&](const Symbol& left, const Symbol& right) -> Merge {
-    const size_t bytes = left.bytes + right.bytes;
+  const auto rules = [&](const Pair& pair) -> Merge {
+    const size_t bytes = pair.end - pair.begin;
     if (bytes > longest_) return {};
-    const int32_t id = ids_.Find(std::string_view(text).substr(left.begin, bytes));
+    const int32_t id = ids_.Find(std::string_view(text).substr(pair.begin, bytes));
     return id < 0 ? Merge{} : Merge{priorities_[static_cast<size_t>(id)], id};
   };
+  // Address space rather than memory: what is not written to costs nothing, but growing would.
   std::vector<Symbol> symbols;
+  symbols.reserve(std::min(text.size(), size_t{1} << 21));
   PairMerger merger;
+  const auto finish = [&](size_t end) {
+    merger.Run(&symbols, static_cast<uint32_t>(end), rules);
+    Spell(std::string_view(text).substr(0, end), symbols, ids);
+    symbols.clear();
+  };
   uint32_t previous = 0;
   for (size_t at = 0; at < text.size();) {
     const Letter letter = LetterAt(text, at);
-    if (!symbols.empty() && !neighbours_.Has(previous, letter.key)) {
-      merger.Run(&symbols, rules);
-      Spell(text, symbols, ids);
-      symbols.clear();
-    }
+    if (!symbols.empty() && !neighbours_.Has(previous, letter.key)) finish(at);
     const int32_t id = ids_.Find(std::string_view(text).substr(at, letter.bytes));
-    symbols.push_back({static_cast<uint32_t>(at), letter.bytes, id});
+    symbols.push_back({static_cast<uint32_t>(at), id});
     previous = letter.key;
     at += letter.bytes;
   }
-  merger.Run(&symbols, rules);
-  Spell(text, symbols, ids);
+  finish(text.size());
   return {};
 }
 

@@ -2,7 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/token_decoder.h"
 
 namespace tenon::text {
 
@@ -33,10 +38,22 @@ class StreamDecoder {
   std::string Flush();
 
  private:
+  void Start();
+  std::string_view PlainPiece(int32_t id);
+  std::string DecodedPiece(int32_t id);
+  std::string TakeWhole();            // the whole characters of held_
+  std::string Filtered(std::string);  // as the tokenizer's decoder asks for
+
   const Tokenizer* tokenizer_;
   StreamOptions options_;
   bool strip_space_;  // the next byte, if a space, is the prefix
   std::string held_;  // at most 3 bytes
+
+  // Where the tokenizer has a decoder of its own:
+  std::vector<std::unique_ptr<TextFilter>> filters_;
+  bool first_ = false;          // the next token starts a text
+  int32_t waiting_ = -1;        // a token that comes out when it is known whether another follows
+  bool waiting_first_ = false;  // it starts a text
 };
 
 }  // namespace tenon::text

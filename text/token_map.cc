@@ -30,42 +30,56 @@ uint64_t Hash(std::string_view text) {
   return Mix(hash ^ word);
 }
 
+constexpr size_t kShort = 8;
+
+uint64_t Key(std::string_view text, uint64_t hash) {
+  if (text.size() > kShort) return hash >> 32 << 32;
+  uint64_t key = 0;
+  if (!text.empty()) std::memcpy(&key, text.data(), text.size());
+  return key;
+}
+
 uint64_t PairKey(int32_t left, int32_t right) {
   return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
 }
 
-size_t SlotCount(size_t entries) { return std::bit_ceil(entries * 2 + 2); }
+// At most two in three are taken.
+size_t SlotCount(size_t entries) { return std::bit_ceil(entries + entries / 2 + 2); }
 
 }  // namespace
 
 TokenMap::TokenMap(size_t count) : slots_(SlotCount(count)) {}
 
+bool TokenMap::Holds(const Slot& slot, std::string_view text, uint64_t key) const {
+  if (slot.bytes != text.size()) return false;
+  if (text.size() <= kShort) return slot.key == key;
+  return slot.key >> 32 == key >> 32 &&
+         std::memcmp(blob_.data() + static_cast<uint32_t>(slot.key), text.data(), text.size()) == 0;
+}
+
 void TokenMap::Insert(std::string_view text, int32_t id) {
-  const uint64_t hash = Hash(text);
+  const uint64_t hash = Hash(text), key = Key(text, hash);
   const size_t mask = slots_.size() - 1;
   for (size_t at = hash & mask;; at = (at + 1) & mask) {
     Slot& slot = slots_[at];
     if (slot.id < 0) {
-      slot = {id, static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(blob_.size()),
-              static_cast<uint32_t>(text.size())};
+      slot = {key, static_cast<uint32_t>(text.size()), id};
+      if (text.size() <= kShort) return;
+      slot.key |= blob_.size();
       blob_.append(text);
       return;
     }
-    if (std::string_view(blob_).substr(slot.begin, slot.bytes) == text) return;
+    if (Holds(slot, text, key)) return;
   }
 }
 
 int32_t TokenMap::Find(std::string_view text) const {
   if (slots_.empty()) return -1;
-  const uint64_t hash = Hash(text);
+  const uint64_t hash = Hash(text), key = Key(text, hash);
   const size_t mask = slots_.size() - 1;
   for (size_t at = hash & mask;; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
-    if (slot.id < 0) return -1;
-    if (slot.hash == static_cast<uint32_t>(hash >> 32) && slot.bytes == text.size() &&
-        std::memcmp(blob_.data() + slot.begin, text.data(), text.size()) == 0) {
-      return slot.id;
-    }
+    if (slot.id < 0 || Holds(slot, text, key)) return slot.id;
   }
 }
 

@@ -8,8 +8,8 @@
 
 namespace tenon::text {
 
-// Bytes -> token id. Open addressing over one blob of text: a look-up is one probe and one compare.
-// Built once, then read by any thread.
+// Bytes -> token id. Open addressing over one blob of text: a look-up is one probe, and one compare
+// where it finds something. Built once, then read by any thread.
 class TokenMap {
  public:
   TokenMap() = default;
@@ -24,13 +24,14 @@ class TokenMap {
 
  private:
   struct Slot {
-    int32_t id = -1;
-    uint32_t hash = 0;
-    uint32_t begin = 0;  // in blob_
+    uint64_t key = 0;  // up to 8 bytes: themselves; longer: half of a hash, then begin in blob_
     uint32_t bytes = 0;
+    int32_t id = -1;
   };
+  bool Holds(const Slot& slot, std::string_view text, uint64_t key) const;
+
   std::vector<Slot> slots_;
-  std::string blob_;
+  std::string blob_;  // of the longer texts
 };
 
 // (left id, right id) -> (rank, merged id): the merges of byte-level BPE.

@@ -32,22 +32,36 @@ constexpr std::string_view kEnds[] = {"<|im_end|>",
 
 struct Tokenizer::State {
   Vocabulary vocabulary;
-  std::unique_ptr<Encoder> encoder;
-  SpecialTokens user_defined;    // found in every text
-  SpecialTokens all_special;     // found where parse_special is set
-  std::string bytes;             // of all tokens, one behind the other
-  std::vector<uint32_t> begins;  // [vocab_size + 1] in `bytes`
-  std::vector<int32_t> ends;     // of generation, sorted
+  std::unique_ptr<Encoder> encoder;                 // of plain text, or
+  std::unique_ptr<const TextEncoder> text_encoder;  // of texts with special tokens
+  std::unique_ptr<const TokenDecoder> decoder;      // null: tokens are their bytes
+  std::unordered_map<int32_t, std::string> decoded_as;
+  std::vector<int32_t> before, after;  // what add_special puts around the ids
+  SpecialTokens user_defined;          // found in every text
+  SpecialTokens all_special;           // found where parse_special is set
+  std::string bytes;                   // of all tokens, one behind the other
+  std::vector<uint32_t> begins;        // [vocab_size + 1] in `bytes`
+  std::vector<int32_t> ends;           // of generation, sorted
 
-  void Index();
+  std::string_view DecodedAs(int32_t id) const {
+    const auto at = decoded_as.find(id);
+    return at == decoded_as.end() ? vocabulary.tokens[static_cast<size_t>(id)] : at->second;
+  }
+  std::string BytesOf(int32_t id) const {
+    if (decoder == nullptr) return encoder->Bytes(vocabulary, id);
+    return vocabulary.type(id) == TokenType::kUnused ? std::string()
+                                                     : decoder->Bytes(DecodedAs(id), false, false);
+  }
+  Result<void> Index();
 };
 
-void Tokenizer::State::Index() {
+Result<void> Tokenizer::State::Index() {
+  constexpr size_t kMaxBytes = size_t{256} << 20;
   std::vector<std::pair<std::string, int32_t>> user, all;
   begins.reserve(vocabulary.tokens.size() + 1);
   for (int32_t id = 0; id < static_cast<int32_t>(vocabulary.tokens.size()); ++id) {
     const std::string& token = vocabulary.tokens[static_cast<size_t>(id)];
-    const std::string piece = encoder->Bytes(vocabulary, id);
+    const std::string piece = BytesOf(id);
     const TokenType type = vocabulary.type(id);
     if (type == TokenType::kUserDefined) user.emplace_back(piece, id);
     if (type == TokenType::kUserDefined || type == TokenType::kControl ||
@@ -63,10 +77,15 @@ void Tokenizer::State::Index() {
     }
     begins.push_back(static_cast<uint32_t>(bytes.size()));
     bytes += piece;
+    if (bytes.size() > kMaxBytes) {
+      return Error{Status::kInvalid, "the tokens stand for more than " + std::to_string(kMaxBytes) +
+                                         " bytes of text"};
+    }
   }
   begins.push_back(static_cast<uint32_t>(bytes.size()));
   user_defined = SpecialTokens(std::move(user));
   all_special = SpecialTokens(std::move(all));
+  return {};
 }
 
 Tokenizer::Tokenizer(std::unique_ptr<const State> state) : state_(std::move(state)) {}
@@ -76,6 +95,9 @@ Tokenizer::~Tokenizer() = default;
 
 Result<Tokenizer> Tokenizer::Make(Vocabulary vocabulary) {
   TENON_RETURN_IF_ERROR(Validate(vocabulary));
+  if (vocabulary.kind == kTokenizerJson) {
+    return Error{Status::kInvalid, "vocabulary: a tokenizer.json is more than its tokens"};
+  }
   auto encoder =
       vocabulary.kind == "gpt2" ? MakeByteLevelBpe(vocabulary) : MakeSentencePieceBpe(vocabulary);
   if (!encoder.ok()) return encoder.error();
@@ -83,7 +105,22 @@ Result<Tokenizer> Tokenizer::Make(Vocabulary vocabulary) {
   state->vocabulary = std::move(vocabulary);
   std::vector<std::string>().swap(state->vocabulary.merges);
   state->encoder = *std::move(encoder);
-  state->Index();
+  if (state->vocabulary.add_bos) state->before.push_back(state->vocabulary.bos);
+  if (state->vocabulary.add_eos) state->after.push_back(state->vocabulary.eos);
+  TENON_RETURN_IF_ERROR(state->Index());
+  return Tokenizer(std::move(state));
+}
+
+Result<Tokenizer> Tokenizer::Make(TokenizerParts parts) {
+  TENON_RETURN_IF_ERROR(Validate(parts.vocabulary));
+  auto state = std::make_unique<State>();
+  state->vocabulary = std::move(parts.vocabulary);
+  state->text_encoder = std::move(parts.encoder);
+  state->decoder = std::move(parts.decoder);
+  state->decoded_as = std::move(parts.decoded_as);
+  state->before = std::move(parts.before);
+  state->after = std::move(parts.after);
+  TENON_RETURN_IF_ERROR(state->Index());
   return Tokenizer(std::move(state));
 }
 
@@ -96,11 +133,14 @@ Result<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
                      " allowed",
                  {}};
   }
-  const Vocabulary& v = state_->vocabulary;
-  const SpecialTokens& special = options.parse_special ? state_->all_special : state_->user_defined;
+  const State& s = *state_;
+  const SpecialTokens& special = options.parse_special ? s.all_special : s.user_defined;
   std::vector<int32_t> ids;
+  if (s.text_encoder != nullptr) {
+    TENON_RETURN_IF_ERROR(s.text_encoder->Encode(text, options.parse_special, &ids));
+  }
   bool first = true;
-  for (size_t at = 0; at < text.size();) {
+  for (size_t at = s.text_encoder != nullptr ? text.size() : 0; at < text.size();) {
     const SpecialTokens::Match match = special.Find(text, at);
     if (match.begin > at) {
       TENON_RETURN_IF_ERROR(
@@ -111,8 +151,10 @@ Result<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
     at = match.begin + match.bytes;
   }
   if (options.add_special) {
-    if (v.add_bos && (ids.empty() || ids.front() != v.bos)) ids.insert(ids.begin(), v.bos);
-    if (v.add_eos) ids.push_back(v.eos);
+    const bool there =
+        ids.size() >= s.before.size() && std::equal(s.before.begin(), s.before.end(), ids.begin());
+    if (!there) ids.insert(ids.begin(), s.before.begin(), s.before.end());
+    ids.insert(ids.end(), s.after.begin(), s.after.end());
   }
   return ids;
 }
@@ -134,6 +176,12 @@ std::string_view Tokenizer::Bytes(int32_t id) const {
 std::string_view Tokenizer::TokenText(int32_t id) const {
   return id < 0 || id >= vocab_size() ? std::string_view()
                                       : state_->vocabulary.tokens[static_cast<size_t>(id)];
+}
+
+const TokenDecoder* Tokenizer::decoder() const { return state_->decoder.get(); }
+
+std::string_view Tokenizer::DecodedAs(int32_t id) const {
+  return id < 0 || id >= vocab_size() ? std::string_view() : state_->DecodedAs(id);
 }
 
 bool Tokenizer::IsEndOfGeneration(int32_t id) const {

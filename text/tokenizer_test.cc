@@ -47,6 +47,27 @@ TEST(Tokenizer, MergesBytesInTheOrderOfTheMerges) {
   EXPECT_THAT(*t.Encode(""), IsEmpty());
 }
 
+TEST(Tokenizer, TakesWholeWordsBeforeMergesWhereTheFamilyDoes) {
+  Vocabulary v = testing::ByteVocabulary({{"a", "b"}, {"b", "c"}, {"c", "d"}, {"bc", "d"}});
+  v.tokens.push_back("abcd");
+  v.types.push_back(TokenType::kNormal);
+  v.scores.push_back(0);
+  v.tokens.push_back("bcd_");
+  v.types.push_back(TokenType::kControl);
+  v.scores.push_back(0);
+  const int32_t word = static_cast<int32_t>(v.tokens.size()) - 2;
+  for (const char* pre : {"llama-bpe", "tekken"}) {
+    v.pre = pre;
+    const Tokenizer t = Made(v);
+    EXPECT_THAT(*t.Encode("abcd"), ElementsAre(word)) << pre;
+    EXPECT_THAT(*t.Encode("abcde"), ElementsAre(t.Find("ab"), t.Find("cd"), 'e')) << pre;
+    EXPECT_THAT(*t.Encode("bcd_"), ElementsAre(t.Find("bcd"), '_')) << pre;
+  }
+  v.pre = "qwen2";
+  const Tokenizer t = Made(v);
+  EXPECT_THAT(*t.Encode("abcd"), ElementsAre(t.Find("ab"), t.Find("cd")));
+}
+
 TEST(Tokenizer, MergesPiecesByScore) {
   const Tokenizer t = SmallPieces();
   const int32_t first = t.Find("he");

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tenon/result.h"
@@ -21,8 +22,10 @@ enum class TokenType : int32_t {
 
 // What a model file says of its tokens. Plain data; the names follow GGUF's tokenizer.ggml.* keys.
 struct Vocabulary {
-  std::string kind;  // "gpt2": byte-level BPE, by merges; "llama": SentencePiece BPE, by scores
-  std::string pre;   // how text is cut into words before BPE: "smollm", "gpt-2", ...; only "gpt2"
+  // "gpt2": byte-level BPE, by merges; "llama": SentencePiece BPE, by scores; kTokenizerJson: as
+  // the pipeline of a tokenizer.json does, with merges and scores of its own
+  std::string kind;
+  std::string pre;  // how text is cut into words before BPE: "smollm", "gpt-2", ...; only "gpt2"
   std::vector<std::string> tokens;  // [vocab_size], the index is the id; "gpt2": in its alphabet
   std::vector<float> scores;        // [vocab_size], higher merges first; "llama" needs them
   std::vector<TokenType> types;     // [vocab_size], or empty: all normal
@@ -42,6 +45,8 @@ struct Vocabulary {
     return types.empty() ? TokenType::kNormal : types[static_cast<size_t>(id)];
   }
 };
+
+inline constexpr std::string_view kTokenizerJson = "tokenizer.json";
 
 inline constexpr size_t kMaxTokens = size_t{1} << 20;
 inline constexpr size_t kMaxTokenBytes = 4096;

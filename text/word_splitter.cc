@@ -9,32 +9,46 @@
 namespace tenon::text {
 namespace {
 
-// Unicode's White_Space; PCRE2's \s would add U+180E.
-#define TENON_SPACE \
-  "\\t-\\r "        \
-  "\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
-
-// GPT-2's words: contractions, letters, digits, the rest, each with one space before it; of a
-// longer run of spaces the last goes with the word that follows.
-constexpr char kGpt2[] =
-    "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^" TENON_SPACE "\\p{L}\\p{N}]+|[" TENON_SPACE
-    "]+(?![^" TENON_SPACE "])|[" TENON_SPACE "]+";
-
-// The same after each digit was cut out alone, so that a digit ends a run of spaces as the text's
-// end does.
-constexpr char kGpt2SingleDigits[] =
-    "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+|\\p{N}| ?[^" TENON_SPACE "\\p{L}\\p{N}]+|[" TENON_SPACE
-    "]+(?![^" TENON_SPACE "\\p{N}])|[" TENON_SPACE "]+";
-
-#undef TENON_SPACE
-
-constexpr struct {
-  std::string_view name;
-  const char* pattern;
-} kRules[] = {{"gpt-2", kGpt2}, {"smollm", kGpt2SingleDigits}};
-
 constexpr uint32_t kMatchLimit = 10'000'000;
 constexpr uint32_t kHeapLimitKib = 64 * 1024;
+
+// Unicode's White_Space; PCRE2's \s would add U+180E.
+constexpr std::string_view kSpaces =
+    "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}"
+    "\\x{3000}";
+
+// The pattern with \s, and \S outside classes, spelled out.
+std::string WithSpacesSpelled(std::string_view pattern) {
+  std::string spelled;
+  bool in_class = false;
+  for (size_t at = 0; at < pattern.size(); ++at) {
+    const char c = pattern[at], next = at + 1 < pattern.size() ? pattern[at + 1] : '\0';
+    if (c == '\\' && (next == 's' || (next == 'S' && !in_class))) {
+      if (!in_class) spelled += next == 's' ? "[" : "[^";
+      spelled += kSpaces;
+      if (!in_class) spelled += ']';
+      ++at;
+      continue;
+    }
+    spelled += c;
+    if (c == '\\' && next != '\0') {
+      spelled += pattern[++at];
+    } else if (c == '[' && !in_class) {
+      in_class = true;
+      // A bracket that comes first stands for itself.
+      if (next == '^') spelled += pattern[++at];
+      if (at + 1 < pattern.size() && pattern[at + 1] == ']') spelled += pattern[++at];
+    } else if (c == '[' && next == ':') {
+      const size_t close = pattern.find(":]", at + 2);
+      if (close == std::string_view::npos) continue;
+      spelled += pattern.substr(at + 1, close + 1 - at);
+      at = close + 1;
+    } else if (c == ']') {
+      in_class = false;
+    }
+  }
+  return spelled;
+}
 
 std::string PcreMessage(int code) {
   PCRE2_UCHAR buffer[256] = {};
@@ -57,76 +71,130 @@ pcre2_match_context* LimitedContext() {
 }  // namespace
 
 Result<WordSplitter> WordSplitter::ForName(std::string_view pre) {
-  std::string known;
-  for (const auto& rule : kRules) {
-    if (rule.name == pre) return ForPattern(rule.pattern);
-    known.append(known.empty() ? "" : ", ").append(rule.name);
+  if (const PreTokenizer* known = FindPreTokenizer(pre)) return ForStages(known->stages);
+  std::string names;
+  for (const PreTokenizer& known : PreTokenizers()) {
+    names.append(names.empty() ? "" : ", ").append(known.name);
   }
   return Error{Status::kUnsupported,
                "vocabulary: pre-tokenizer \"" + std::string(pre.substr(0, 64)) +
-                   "\" is not supported; these are: " + known,
+                   "\" is not supported; these are: " + names,
                {}};
 }
 
 Result<WordSplitter> WordSplitter::ForPattern(const std::string& pattern) {
+  WordSplitter splitter;
+  TENON_RETURN_IF_ERROR(splitter.Add(pattern, false));
+  return splitter;
+}
+
+Result<WordSplitter> WordSplitter::ForStages(std::span<const SplitStage> stages) {
+  WordSplitter splitter;
+  for (const SplitStage& stage : stages) {
+    TENON_RETURN_IF_ERROR(splitter.Add(stage.pattern, stage.threes));
+  }
+  return splitter;
+}
+
+Result<void> WordSplitter::Add(const std::string& given, bool threes) {
+  const std::string pattern = WithSpacesSpelled(given);
   int error = 0;
   PCRE2_SIZE offset = 0;
   pcre2_code* code =
       pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
   if (code == nullptr) {
-    return Error{
-        Status::kInvalid,
-        "pre-tokenizer pattern, at byte " + std::to_string(offset) + ": " + PcreMessage(error),
-        {}};
+    return Error{Status::kInvalid,
+                 "pre-tokenizer pattern, at byte " + std::to_string(offset) + ": " +
+                     PcreMessage(error) + ": " + pattern.substr(0, 256),
+                 {}};
   }
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without it the interpreter matches, only slower
-  return WordSplitter(std::shared_ptr<const void>(code, [](const void* c) {
-    pcre2_code_free(static_cast<pcre2_code*>(const_cast<void*>(c)));
-  }));
+  stages_.push_back(
+      {std::shared_ptr<const void>(
+           code,
+           [](const void* c) { pcre2_code_free(static_cast<pcre2_code*>(const_cast<void*>(c))); }),
+       threes});
+  return {};
 }
 
 WordSplitter::Walk::Walk(const WordSplitter& splitter, std::string_view text)
-    : splitter_(splitter), text_(text), match_(pcre2_match_data_create(1, nullptr)) {}
+    : splitter_(splitter),
+      text_(text),
+      match_(pcre2_match_data_create(1, nullptr)),
+      cuttings_(splitter.stages_.size()) {}
 
 WordSplitter::Walk::~Walk() { pcre2_match_data_free(static_cast<pcre2_match_data*>(match_)); }
 
-std::string_view WordSplitter::Walk::Cut(size_t end) {
-  const std::string_view word = text_.substr(at_, end - at_);
-  at_ = end;
-  return word;
+std::string_view WordSplitter::Walk::Cut(Cutting* cutting, size_t end) const {
+  const std::string_view piece = text_.substr(cutting->at, end - cutting->at);
+  cutting->at = end;
+  return piece;
+}
+
+// Where the match is to be cut in threes, its next group.
+std::string_view WordSplitter::Walk::CutMatch(Cutting* cutting) const {
+  if (cutting->characters == 0) return Cut(cutting, cutting->match_end);
+  const size_t group = (cutting->characters - 1) % 3 + 1;
+  cutting->characters -= group;
+  size_t end = cutting->at;
+  for (size_t i = 0; i < group; ++i) end += DecodeUtf8(text_, end).bytes;
+  return Cut(cutting, end);
+}
+
+// Gives the first stage the next well-formed stretch, or returns false with what is ill-formed. At
+// the end of the text that is empty.
+bool WordSplitter::Walk::NextStretch(std::string_view* invalid) {
+  const size_t valid = ValidUtf8Prefix(text_.substr(at_));
+  const size_t bytes = valid > 0 ? valid : DecodeUtf8(text_, at_).bytes;
+  if (valid > 0) {
+    cuttings_[0] = {at_, at_ + valid, at_, 0, 0};
+    depth_ = 1;
+  } else {
+    *invalid = text_.substr(at_, bytes);
+  }
+  at_ += bytes;
+  return valid > 0;
+}
+
+Result<std::string_view> WordSplitter::Walk::NextPiece(size_t stage) {
+  Cutting& cutting = cuttings_[stage];
+  if (cutting.match_end > cutting.at) return CutMatch(&cutting);
+  auto* match = static_cast<pcre2_match_data*>(match_);
+  if (match == nullptr) {
+    return Error{Status::kOutOfMemory, "no memory to split text into words", {}};
+  }
+  // Each word is matched as a text of its own, so that nothing outside is looked at.
+  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text_.data() + cutting.begin);
+  const int found = pcre2_match(static_cast<const pcre2_code*>(splitter_.stages_[stage].code.get()),
+                                subject, cutting.end - cutting.begin, cutting.at - cutting.begin,
+                                PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, match, LimitedContext());
+  if (found == PCRE2_ERROR_NOMATCH) return Cut(&cutting, cutting.end);
+  if (found < 0) {
+    return Error{Status::kInvalid,
+                 "splitting text into words: " + PcreMessage(found) + ", at byte " +
+                     std::to_string(cutting.at),
+                 {}};
+  }
+  const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match);
+  const size_t begin = cutting.begin + bounds[0];
+  cutting.match_end = cutting.begin + bounds[1];
+  cutting.characters = splitter_.stages_[stage].threes
+                           ? CountCharacters(text_.substr(begin, bounds[1] - bounds[0]))
+                           : 0;
+  return begin > cutting.at ? Cut(&cutting, begin) : CutMatch(&cutting);
 }
 
 Result<std::string_view> WordSplitter::Walk::Next() {
-  if (at_ == text_.size()) return std::string_view();
-  if (match_end_ > at_) return Cut(match_end_);
-  if (at_ == valid_end_) {
-    valid_end_ = at_ + ValidUtf8Prefix(text_.substr(at_));
-    if (valid_end_ == at_) {
-      valid_end_ += DecodeUtf8(text_, at_).bytes;
-      return Cut(valid_end_);
-    }
+  while (true) {
+    while (depth_ > 0 && cuttings_[depth_ - 1].at == cuttings_[depth_ - 1].end) --depth_;
+    std::string_view invalid;
+    if (depth_ == 0 && !NextStretch(&invalid)) return invalid;
+    auto piece = NextPiece(depth_ - 1);
+    if (!piece.ok() || depth_ == cuttings_.size()) return piece;
+    const auto begin = static_cast<size_t>(piece->data() - text_.data());
+    cuttings_[depth_++] = {begin, begin + piece->size(), begin, 0, 0};
   }
-  auto* match = static_cast<pcre2_match_data*>(match_);
-  if (match == nullptr)
-    return Error{Status::kOutOfMemory, "no memory to split text into words", {}};
-  // Each stretch is matched as a text of its own, so that no look-behind sees ill-formed bytes.
-  const int found = pcre2_match(static_cast<const pcre2_code*>(splitter_.code_.get()),
-                                reinterpret_cast<PCRE2_SPTR>(text_.data()), valid_end_, at_,
-                                PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, match, LimitedContext());
-  if (found == PCRE2_ERROR_NOMATCH) return Cut(valid_end_);
-  if (found < 0) {
-    return Error{
-        Status::kInvalid,
-        "splitting text into words: " + PcreMessage(found) + ", at byte " + std::to_string(at_),
-        {}};
-  }
-  const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match);
-  if (bounds[0] > at_) {
-    match_end_ = bounds[1];
-    return Cut(bounds[0]);
-  }
-  return Cut(bounds[1]);
 }
 
 }  // namespace tenon::text
