@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "models/adapter_targets.h"
 #include "models/decoder_emission.h"
 #include "models/decoder_tensors.h"
 
@@ -13,17 +14,31 @@ namespace {
 
 constexpr int64_t kMostVocabulary = 1 << 24;
 
+// "a llama of 2 layers, 8 columns, 2 heads of 4, 1 KV heads, 16 feed-forward columns"
+std::string Sizes(const DecoderSpec& spec) {
+  const LatentSpec& latent = spec.latent;
+  std::string out = fmt::format("a {} of {} layers, {} columns, {} heads of ", spec.architecture,
+                                spec.layers.size(), spec.hidden, spec.heads);
+  out += latent.rank > 0 ? fmt::format("{} + {}, latent rows of {}", latent.nope_dim,
+                                       latent.rope_dim, latent.rank)
+                         : fmt::format("{}, {} KV heads", spec.head_dim, spec.kv_heads);
+  if (spec.ffn > 0) out += fmt::format(", {} feed-forward columns", spec.ffn);
+  if (spec.experts.route.experts > 0) {
+    out += fmt::format(", {} experts of {}", spec.experts.route.experts, spec.experts.ffn);
+  }
+  return out;
+}
+
 class DecoderModel final : public StoredModel {
  public:
   DecoderModel(DecoderSpec spec, ModelFiles files)
-      : spec_(std::move(spec)), files_(std::move(files)), binder_(*files_.tensors) {}
+      : spec_(std::move(spec)),
+        files_(std::move(files)),
+        binder_(*files_.tensors, files_.scale_block) {}
 
   Result<void> Bind() {
     tensors_ = BindTensors(spec_, binder_);
-    TENON_RETURN_IF_ERROR(binder_.Check(fmt::format(
-        "a {} of {} layers, {} columns, {} heads of {}, {} KV heads, {} feed-forward columns",
-        spec_.architecture, spec_.layers.size(), spec_.hidden, spec_.heads, spec_.head_dim,
-        spec_.kv_heads, spec_.ffn)));
+    TENON_RETURN_IF_ERROR(binder_.Check(Sizes(spec_)));
     if (tensors_.embedding.tensor.rows > kMostVocabulary) {
       return Error{
           Status::kInvalid,
@@ -44,6 +59,9 @@ class DecoderModel final : public StoredModel {
 
   const ModelInfo& Info() const override { return info_; }
   const TokenizerSource& Tokens() const override { return files_.tokens; }
+  std::optional<AdapterTarget> FindAdapterTarget(std::string_view module) const override {
+    return FindDecoderTarget(spec_, files_, module);
+  }
   Result<ModelOutputs> Emit(ProgramEditor& program) const override {
     return EmitDecoder(spec_, tensors_, program);
   }

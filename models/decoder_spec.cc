@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/decoder_spec.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "fmt/format.h"
@@ -52,12 +53,7 @@ void CheckHeads(Settings& in, const DecoderSpec& spec) {
   }
 }
 
-DecoderSpec ReadSizes(Settings& in, const SizeKeys& keys, std::string_view architecture) {
-  DecoderSpec spec;
-  spec.architecture = architecture;
-  spec.hidden = in.Integer(keys.hidden, 1, kMostHidden);
-  spec.layers.resize(static_cast<size_t>(in.Integer(keys.layers, 1, kMostLayers)));
-  spec.heads = in.Integer(keys.heads, 1, kMostHeads);
+void ReadHeads(Settings& in, const SizeKeys& keys, DecoderSpec& spec) {
   spec.kv_heads = in.IntegerOr(keys.kv_heads, spec.heads, 1, kMostHeads);
   if (!in.Has(keys.head_dim) && spec.hidden % spec.heads != 0) {
     in.Fail(fmt::format("{} is missing and {} columns cannot be shared by {} heads", keys.head_dim,
@@ -65,12 +61,23 @@ DecoderSpec ReadSizes(Settings& in, const SizeKeys& keys, std::string_view archi
   }
   const int32_t share = spec.hidden >= spec.heads ? spec.hidden / spec.heads : 1;
   spec.head_dim = in.IntegerOr(keys.head_dim, share, 1, kMostHeadDim);
-  spec.ffn = in.Integer(keys.ffn, 1, kMostFfn);
+  spec.attention_scale = 1 / std::sqrt(static_cast<float>(spec.head_dim));
+  CheckHeads(in, spec);
+}
+
+DecoderSpec ReadSizes(Settings& in, const SizeKeys& keys, std::string_view architecture,
+                      LayerKind kind) {
+  DecoderSpec spec;
+  spec.architecture = architecture;
+  spec.hidden = in.Integer(keys.hidden, 1, kMostHidden);
+  spec.layers.resize(static_cast<size_t>(in.Integer(keys.layers, 1, kMostLayers)));
+  spec.heads = in.Integer(keys.heads, 1, kMostHeads);
   spec.max_context = in.Integer(keys.context, 1, kMostContext);
   spec.norm_epsilon = static_cast<float>(in.RealOr(keys.epsilon, 1e-6, kLeastEpsilon, 1));
   spec.vocabulary = in.IntegerOr(keys.vocabulary, 0, 1, kMostVocabulary);
-  spec.attention_scale = 1 / std::sqrt(static_cast<float>(spec.head_dim));
-  CheckHeads(in, spec);
+  spec.ffn = kind == LayerKind::kDense ? in.Integer(keys.ffn, 1, kMostFfn)
+                                       : in.IntegerOr(keys.ffn, 0, 1, kMostFfn);
+  if (kind != LayerKind::kLatentExperts) ReadHeads(in, keys, spec);
   return spec;
 }
 
@@ -119,24 +126,37 @@ DecoderNames HuggingFaceNames() {
   return n;
 }
 
-DecoderSpec ReadGgufDecoder(Settings& in, std::string_view architecture) {
-  DecoderSpec spec = ReadSizes(in, kGgufKeys, architecture);
+bool GgufHasExperts(Settings& in) { return in.IntegerOr("expert_count", 0, 0, 1 << 16) > 0; }
+
+void CheckExpertLayers(Settings& in, const DecoderSpec& spec) {
+  CheckExperts(in, spec.experts, spec.hidden);
+  const auto dense = [](const DecoderLayer& layer) { return !layer.experts; };
+  if (spec.ffn == 0 && std::any_of(spec.layers.begin(), spec.layers.end(), dense)) {
+    in.Fail("the feed-forward columns of layers without experts are missing");
+  }
+}
+
+DecoderSpec ReadGgufDecoder(Settings& in, std::string_view architecture, LayerKind kind) {
+  DecoderSpec spec = ReadSizes(in, kGgufKeys, architecture, kind);
   spec.norm_epsilon = static_cast<float>(in.Real(kGgufKeys.epsilon, kLeastEpsilon, 1));
-  const int32_t value_dim = in.IntegerOr("attention.value_length", spec.head_dim, 1, kMostHeadDim);
-  if (value_dim != spec.head_dim) {
+  const bool latent = kind == LayerKind::kLatentExperts;
+  const int32_t value_dim =
+      latent ? 0 : in.IntegerOr("attention.value_length", spec.head_dim, 1, kMostHeadDim);
+  if (!latent && value_dim != spec.head_dim) {
     in.Fail(fmt::format("attention.value_length is {}; {} expected, as attention.key_length",
                         value_dim, spec.head_dim));
   }
-  if (in.IntegerOr("expert_count", 0, 0, 1 << 16) > 0) {
-    in.Fail("expert_count is above 0; models with experts cannot be read");
+  if (kind == LayerKind::kDense && GgufHasExperts(in)) {
+    in.Fail(fmt::format("expert_count is above 0; models of {} with experts cannot be read",
+                        architecture));
   }
   spec.names = GgufNames();
   spec.head = Head::kWhatIsThere;
   return spec;
 }
 
-DecoderSpec ReadConfigDecoder(Settings& in, std::string_view architecture) {
-  DecoderSpec spec = ReadSizes(in, kConfigKeys, architecture);
+DecoderSpec ReadConfigDecoder(Settings& in, std::string_view architecture, LayerKind kind) {
+  DecoderSpec spec = ReadSizes(in, kConfigKeys, architecture, kind);
   if (spec.vocabulary == 0) in.Fail("vocab_size is missing");
   spec.names = HuggingFaceNames();
   spec.qkv_bias = spec.output_bias = in.FlagOr("attention_bias", false);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/decoder_tensors.h"
 
-#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -10,63 +9,48 @@
 namespace tenon::models {
 namespace {
 
-struct Part {
-  std::string_view name;
-  int64_t rows;
-};
-
-class LayerBinder {
- public:
-  LayerBinder(TensorBinder& binder, std::string_view pattern, size_t layer)
-      : binder_(binder), prefix_(pattern) {
-    const size_t at = prefix_.find("{}");
-    if (at != std::string::npos) prefix_.replace(at, 2, std::to_string(layer));
-  }
-
-  Weight Norm(std::string_view name, int64_t columns) {
-    return binder_.Vector(Name(name, ".weight"), columns);
-  }
-
-  LinearWeights Linear(std::initializer_list<Part> parts, int64_t columns, bool bias) {
-    LinearWeights out;
-    for (const Part& part : parts) {
-      out.matrices.push_back(binder_.Matrix(Name(part.name, ".weight"), part.rows, columns));
-      if (bias) out.biases.push_back(binder_.Vector(Name(part.name, ".bias"), part.rows));
-    }
-    return out;
-  }
-
- private:
-  std::string Name(std::string_view name, const char* ending) const {
-    return prefix_ + std::string(name) + ending;
-  }
-
-  TensorBinder& binder_;
-  std::string prefix_;
-};
-
-DecoderLayerTensors BindLayer(const DecoderSpec& spec, TensorBinder& binder, size_t layer) {
+void BindAttention(const DecoderSpec& spec, LayerBinder& take, DecoderLayerTensors& out) {
   const DecoderNames& n = spec.names;
-  const int64_t q_columns = int64_t{spec.heads} * spec.head_dim;
-  const int64_t kv_columns = int64_t{spec.kv_heads} * spec.head_dim;
-  LayerBinder take(binder, n.layer, layer);
-  DecoderLayerTensors out{};
-  out.attention_norm = take.Norm(n.attention_norm, spec.hidden);
+  const int64_t q = int64_t{spec.heads} * spec.head_dim;
+  const int64_t kv = int64_t{spec.kv_heads} * spec.head_dim;
   out.qkv = n.qkv.empty()
-                ? take.Linear({{n.q, q_columns}, {n.k, kv_columns}, {n.v, kv_columns}}, spec.hidden,
-                              spec.qkv_bias)
-                : take.Linear({{n.qkv, q_columns + 2 * kv_columns}}, spec.hidden, spec.qkv_bias);
+                ? take.Linear({{n.q, q}, {n.k, kv}, {n.v, kv}}, spec.hidden, spec.qkv_bias)
+                : take.Fused(n.qkv, {q, kv, kv}, spec.hidden, spec.qkv_bias);
   if (spec.qk_norms) {
     out.q_norm = take.Norm(n.q_norm, spec.head_dim);
     out.k_norm = take.Norm(n.k_norm, spec.head_dim);
   }
-  out.output = take.Linear({{n.output, spec.hidden}}, q_columns, spec.output_bias);
-  out.ffn_norm = take.Norm(n.ffn_norm, spec.hidden);
+  if (spec.sinks) out.sinks = take.Binder().Vector(take.Name(n.sinks, ""), spec.heads);
+  out.output = take.Linear({{n.output, spec.hidden}}, q, spec.output_bias);
+}
+
+void BindFeedForward(const DecoderSpec& spec, LayerBinder& take, DecoderLayerTensors& out) {
+  const DecoderNames& n = spec.names;
   out.gate_up =
       n.gate_up.empty()
           ? take.Linear({{n.gate, spec.ffn}, {n.up, spec.ffn}}, spec.hidden, spec.ffn_bias)
-          : take.Linear({{n.gate_up, 2 * int64_t{spec.ffn}}}, spec.hidden, spec.ffn_bias);
+          : take.Fused(n.gate_up, {spec.ffn, spec.ffn}, spec.hidden, spec.ffn_bias);
   out.down = take.Linear({{n.down, spec.hidden}}, spec.ffn, spec.ffn_bias);
+}
+
+DecoderLayerTensors BindLayer(const DecoderSpec& spec, TensorBinder& binder, size_t layer) {
+  const DecoderNames& n = spec.names;
+  LayerBinder take(binder, n.layer, layer);
+  DecoderLayerTensors out{};
+  out.attention_norm = take.Norm(n.attention_norm, spec.hidden);
+  if (spec.latent.rank > 0) {
+    out.latent = BindLatent(spec.latent, spec.heads, spec.hidden, take);
+    out.output = take.Linear({{n.output, spec.hidden}}, int64_t{spec.heads} * spec.latent.value_dim,
+                             spec.output_bias);
+  } else {
+    BindAttention(spec, take, out);
+  }
+  out.ffn_norm = take.Norm(n.ffn_norm, spec.hidden);
+  if (spec.layers[layer].experts) {
+    out.experts = BindExperts(spec.experts, spec.hidden, take);
+  } else {
+    BindFeedForward(spec, take, out);
+  }
   if (spec.post_norms) {
     out.post_attention_norm = take.Norm(n.post_attention_norm, spec.hidden);
     out.post_ffn_norm = take.Norm(n.post_ffn_norm, spec.hidden);
@@ -110,8 +94,14 @@ DecoderTensors BindTensors(const DecoderSpec& spec, TensorBinder& binder) {
     out.head = out.embedding;
   }
   out.inverse_frequencies = BindRopes(spec, binder);
-  for (size_t layer = 0; layer < spec.layers.size(); ++layer) {
+  if (out.embedding.scales.data != nullptr) {
+    binder.Wrong(embedding + " has factors beside it, which an embedding cannot have");
+  }
+  for (size_t layer = 0; layer < spec.layers.size() && !binder.HopelesslyIncomplete(); ++layer) {
     out.layers.push_back(BindLayer(spec, binder, layer));
+  }
+  for (int32_t i = 0; i < spec.unused_layers; ++i) {
+    binder.IgnoreAll(LayerBinder(binder, spec.names.layer, spec.layers.size() + i).Name("", ""));
   }
   return out;
 }

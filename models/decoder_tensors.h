@@ -4,20 +4,20 @@
 #include <vector>
 
 #include "models/decoder_spec.h"
+#include "models/expert_tensors.h"
+#include "models/latent_tensors.h"
+#include "models/layer_binder.h"
 #include "models/tensor_binder.h"
 #include "tenon/op.h"
 
 namespace tenon::models {
 
-// A linear's matrices and their biases, which are absent where data == null.
-struct LinearWeights {
-  std::vector<Weight> matrices;
-  std::vector<Weight> biases;  // as many, or none
-};
-
 struct DecoderLayerTensors {
   Weight attention_norm, q_norm, k_norm, post_attention_norm, ffn_norm, post_ffn_norm;
+  Weight sinks;  // f32 [1, heads]
   LinearWeights qkv, output, gate_up, down;
+  LatentTensors latent;   // instead of qkv
+  ExpertTensors experts;  // instead of gate_up and down
 };
 
 // The weights that a decoder's ops need; absent ones have data == null.

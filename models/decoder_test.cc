@@ -273,7 +273,7 @@ TEST(Decoder, RefusesHostileSizes) {
   EXPECT_THAT(u32("llama.embedding_length", 1u << 31), HasSubstr("embedding_length is 2147483648"));
   EXPECT_THAT(u32("llama.attention.key_length", 3), HasSubstr("heads have 3 columns"));
   EXPECT_THAT(u32("llama.attention.value_length", 8), HasSubstr("value_length is 8; 4 expected"));
-  EXPECT_THAT(u32("llama.expert_count", 8), HasSubstr("models with experts cannot be read"));
+  EXPECT_THAT(u32("llama.expert_count", 8), HasSubstr("llama.expert_used_count is missing"));
   EXPECT_THAT(u32("llama.rope.dimension_count", 3), HasSubstr("RoPE turns 3 of 3 columns"));
   EXPECT_THAT(u32("llama.rope.dimension_count", 6), HasSubstr("an integer from 2 to 4 expected"));
 }

@@ -2,14 +2,13 @@
 // Dense architectures beside Llama and Gemma 3: what they compute, from both formats.
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "models/testing/recorder.h"
 #include "models/testing/reference.h"
 #include "models/testing/tiny_llama.h"
+#include "models/testing/tiny_reference.h"
 
 namespace tenon::models {
 namespace {
@@ -24,67 +23,22 @@ using testing::GgufWriter;
 using ::testing::HasSubstr;
 using testing::kLlamaNames;
 using testing::Names;
-using testing::Put;
 using testing::Recorder;
-using testing::Values;
+using testing::SizesOfReference;
+using testing::Tiny;
 using testing::WriteFile;
 
-// Empty where the reference data is not here.
-fs::path Tiny(const char* name) {
-  const fs::path folder = fs::path(TENON_SHARED_DIR) / "reference/tiny" / name;
-  return fs::exists(folder) ? folder : fs::path();
-}
-
 // ---- as GGUF files
-
-void PutSizes(GgufWriter& w, const std::string& name, uint32_t layers, uint32_t hidden,
-              uint32_t ffn) {
-  w.Text("general.architecture", name);
-  w.U32(name + ".block_count", layers);
-  w.U32(name + ".context_length", 512);
-  w.U32(name + ".embedding_length", hidden);
-  w.U32(name + ".feed_forward_length", ffn);
-}
-
-GgufWriter SizesOfReference(const std::string& name, float epsilon) {
-  GgufWriter w;
-  PutSizes(w, name, 3, 64, 160);
-  w.U32(name + ".attention.head_count", 4);
-  w.U32(name + ".attention.head_count_kv", 2);
-  w.F32(name + ".attention.layer_norm_rms_epsilon", epsilon);
-  return w;
-}
-
-// "model.layers.2.mlp.up_proj.weight" to "blk.2.ffn_up.weight"; empty where there is no such name.
-std::string GgufName(const std::string& name, const Names& of_layer) {
-  if (name == "model.embed_tokens.weight") return "token_embd.weight";
-  if (name == "model.norm.weight") return "output_norm.weight";
-  if (name == "lm_head.weight") return "output.weight";
-  const std::string prefix = "model.layers.";
-  const size_t dot = name.find('.', prefix.size());
-  const size_t last = name.rfind('.');
-  const auto found = of_layer.find(name.substr(dot + 1, last - dot - 1));
-  if (!name.starts_with(prefix) || found == of_layer.end()) return "";
-  return "blk." + name.substr(prefix.size(), dot - prefix.size()) + "." + found->second +
-         name.substr(last);
-}
 
 // The tensors of the reference model, with `norm_offset` added to the norms, and the file's path.
 fs::path WriteReference(GgufWriter& w, const fs::path& folder, const Names& names,
                         float norm_offset = 0) {
-  const auto file = SafetensorsFile::OpenFolder(folder.string());
-  EXPECT_TRUE(file.ok());
-  for (size_t i = 0; file.ok() && i < file->TensorCount(); ++i) {
-    const StoredTensor& stored = file->TensorAt(i);
-    const std::string name = GgufName(std::string(stored.name), names);
-    EXPECT_FALSE(name.empty()) << stored.name;
-    std::vector<float> values = Values(*file, std::string(stored.name));
-    if (name.ends_with("norm.weight")) {
-      for (float& value : values) value += norm_offset;
-    }
-    Put(w, name, values, static_cast<uint64_t>(stored.tensor.columns));
+  auto tensors = testing::GgufTensors(folder, names);
+  for (auto& [name, tensor] : tensors) {
+    if (!name.ends_with("norm.weight")) continue;
+    for (float& value : tensor.values) value += norm_offset;
   }
-  return WriteFile(EmptyFolder(folder.filename().string()) / "m.gguf", w.Bytes());
+  return testing::WriteGguf(w, tensors);
 }
 
 // ---- what they compute
@@ -163,7 +117,11 @@ TEST(Gemma2, ComputesTheReferenceFromGguf) {
 // Two heads over 8 columns, one KV head, 16 feed-forward columns.
 GgufWriter SmallSizes(const std::string& name, uint32_t layers, uint32_t head_dim = 4) {
   GgufWriter w;
-  PutSizes(w, name, layers, 8, 16);
+  w.Text("general.architecture", name);
+  w.U32(name + ".block_count", layers);
+  w.U32(name + ".context_length", 512);
+  w.U32(name + ".embedding_length", 8);
+  w.U32(name + ".feed_forward_length", 16);
   w.U32(name + ".attention.head_count", 2);
   w.U32(name + ".attention.head_count_kv", 1);
   w.U32(name + ".attention.key_length", head_dim);
@@ -199,6 +157,15 @@ TEST(Qwen2, TakesBiasesOfQKAndVOnly) {
   EXPECT_EQ(program.Find("layers.0.rope")->Params<RopeParams>().pairs, RopePairs::kHalves);
 }
 
+TEST(Qwen2, RefusesExperts) {
+  GgufWriter w = SmallSizes("qwen2", 1);
+  w.U32("qwen2.expert_count", 8);
+  const auto refused = Load(w, "qwen2_experts");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("expert_count is above 0; models of qwen2 with experts cannot be read"));
+}
+
 GgufWriter SmallPhi3() {
   GgufWriter w = SmallSizes("phi3", 1);
   w.U32("phi3.rope.dimension_count", 2);
@@ -212,17 +179,25 @@ GgufWriter SmallPhi3() {
   return w;
 }
 
-TEST(Phi3, UsesFusedMatricesAsTheyAre) {
+TEST(Phi3, SplitsFusedMatricesByRows) {
   const auto model = Load(SmallPhi3(), "phi3");
   ASSERT_TRUE(model.ok()) << model.error().message;
   Recorder program;
   ASSERT_TRUE((*model)->Emit(program).ok());
   const Recorder::Kept* qkv = program.Find("layers.0.qkv");
-  EXPECT_THAT(qkv->weight_names, ElementsAre("blk.0.attn_qkv.weight"));
-  EXPECT_EQ(qkv->Params<LinearParams>().matrices, 1);
+  const char* name = "blk.0.attn_qkv.weight";
+  EXPECT_THAT(qkv->weight_names, ElementsAre(name, name, name));
+  EXPECT_EQ(qkv->Params<LinearParams>().matrices, 3);
   EXPECT_EQ(qkv->outputs.at(0).columns, 16);
+  const auto* first = static_cast<const float*>(qkv->weights[0].tensor.data);
+  EXPECT_EQ(qkv->weights[0].tensor.rows, 8);
+  EXPECT_EQ(qkv->weights[1].tensor.rows, 4);
+  EXPECT_EQ(qkv->weights[2].tensor.rows, 4);
+  EXPECT_EQ(qkv->weights[1].tensor.data, first + 8 * 8);
+  EXPECT_EQ(qkv->weights[2].tensor.data, first + 12 * 8);
   const Recorder::Kept* gate_up = program.Find("layers.0.gate_up");
-  EXPECT_THAT(gate_up->weight_names, ElementsAre("blk.0.ffn_up.weight"));
+  EXPECT_THAT(gate_up->weight_names, ElementsAre("blk.0.ffn_up.weight", "blk.0.ffn_up.weight"));
+  EXPECT_EQ(gate_up->weights[1].tensor.rows, 16);
   const Recorder::Kept* glu = program.Find("layers.0.glu");
   EXPECT_EQ(glu->inputs.at(0).first_column, 0);
   EXPECT_EQ(glu->inputs.at(1).first_column, 16);
@@ -294,15 +269,7 @@ TEST(Gemma2, ScalesTheLargestByItsColumnsPerHead) {
 
 // The reference model with one text in its config replaced.
 fs::path WithConfig(const fs::path& folder, const std::string& from, const std::string& to) {
-  const fs::path changed = EmptyFolder("changed");
-  fs::create_symlink(fs::canonical(folder / "model.safetensors"), changed / "model.safetensors");
-  std::ifstream in(folder / "config.json");
-  std::string config(std::istreambuf_iterator<char>(in), {});
-  const size_t at = config.find(from);
-  EXPECT_NE(at, config.npos) << from;
-  if (at != config.npos) config.replace(at, from.size(), to);
-  WriteFile(changed / "config.json", config);
-  return changed;
+  return testing::WithConfig(folder, testing::Replaced(testing::ConfigOf(folder), from, to));
 }
 
 TEST(Gemma2, HasNoCapWhereTheConfigSaysNull) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Llama and Mistral. Touvron et al. 2023, "Llama 2"; Jiang et al. 2023, "Mistral 7B".
+// Llama and Mistral, and Mixtral as GGUF has it: a llama with experts. Touvron et al. 2023, "Llama
+// 2"; Jiang et al. 2023, "Mistral 7B".
 #include <utility>
 
 #include "models/architectures.h"
@@ -11,7 +12,15 @@ namespace tenon::models {
 namespace {
 
 DecoderSpec FromGguf(Settings& in) {
-  DecoderSpec spec = ReadGgufDecoder(in, "llama");
+  const bool experts = GgufHasExperts(in);
+  DecoderSpec spec =
+      ReadGgufDecoder(in, "llama", experts ? LayerKind::kExperts : LayerKind::kDense);
+  if (experts) {
+    spec.experts = ReadGgufExperts(in);
+    spec.experts.route.normalise = 1;
+    for (DecoderLayer& layer : spec.layers) layer.experts = true;
+    CheckExpertLayers(in, spec);
+  }
   spec.ropes.push_back(ReadGgufRope(in, spec.head_dim));
   // The converter to GGUF reorders the rows of q and k so that pairs become neighbours.
   spec.pairs = RopePairs::kNeighbours;

@@ -7,6 +7,8 @@
 
 #include "fmt/format.h"
 #include "models/architectures.h"
+#include "models/quantization.h"
+#include "models/settings.h"
 #include "models/weights/quoted.h"
 #include "models/weights/safetensors.h"
 
@@ -35,12 +37,16 @@ Result<std::unique_ptr<StoredModel>> LoadFolder(const std::string& folder) {
   }
   Result<TokenizerSource> tokens = ReadTokens(*config, folder);
   if (!tokens.ok()) return tokens.error();
+  Settings in(*config);
+  const ScaleBlock scale_block = ReadQuantization(in);
+  TENON_RETURN_IF_ERROR(in.Check());
   Result<SafetensorsFile> tensors = SafetensorsFile::OpenFolder(folder);
   if (!tensors.ok()) return tensors.error();
   ModelFiles files;
   std::error_code ignored;
   files.name = fs::weakly_canonical(folder, ignored).filename().string();
   files.tokens = std::move(*tokens);
+  files.scale_block = scale_block;
   files.tensors = std::make_unique<SafetensorsFile>(std::move(*tensors));
   files.config = std::make_unique<ConfigFile>(std::move(*config));
   files.settings = files.config.get();

@@ -12,6 +12,7 @@
 #include "models/testing/recorder.h"
 #include "models/testing/reference.h"
 #include "models/testing/tiny_llama.h"
+#include "models/testing/tiny_reference.h"
 #include "models/weights/safetensors.h"
 
 namespace tenon::models {
@@ -25,6 +26,7 @@ using testing::GgufWriter;
 using ::testing::HasSubstr;
 using testing::kLlamaNames;
 using testing::Names;
+using testing::PairsAsNeighbours;
 using testing::Put;
 using testing::Recorder;
 using testing::Values;
@@ -52,19 +54,6 @@ TEST(LoadModel, ComputesMistralFromSafetensors) {
 }
 
 // ---- the same models as GGUF files
-
-// Rows of each head from (i, i + half) order to (2 i, 2 i + 1), as the converter to GGUF does.
-std::vector<float> PairsAsNeighbours(const std::vector<float>& rows, size_t head_dim,
-                                     size_t columns) {
-  std::vector<float> out(rows.size());
-  for (size_t r = 0; r < rows.size() / columns; ++r) {
-    const size_t i = r % head_dim;
-    const size_t half = head_dim / 2;
-    const size_t to = r - i + (i < half ? 2 * i : 2 * (i - half) + 1);
-    std::copy_n(&rows[r * columns], columns, &out[to * columns]);
-  }
-  return out;
-}
 
 TEST(LoadModel, ComputesLlamaFromGguf) {
   const auto file = SafetensorsFile::OpenFolder((kTiny / "llama").string());
@@ -222,7 +211,7 @@ TEST(LoadModel, RefusesConfigsItCannotFollow) {
   EXPECT_THAT(error("llama", Replaced(llama, "\"silu\"", "\"relu\"")),
               HasSubstr("hidden_act is \"relu\""));
   EXPECT_THAT(error("llama", Replaced(llama, "\"model_type\": \"llama\"", "\"model_type\": \"x\"")),
-              HasSubstr("its architecture is \"x\"; these can be read: llama, mistral, qwen2"));
+              HasSubstr("its architecture is \"x\"; these can be read: llama, mistral, mixtral"));
   EXPECT_THAT(error("llama", Replaced(llama, "1e-06", "1e-999")), HasSubstr("rms_norm_eps is 0"));
   EXPECT_THAT(
       error("llama", Replaced(llama, "\"high_freq_factor\": 4.0", "\"high_freq_factor\": 1.0")),

@@ -94,6 +94,9 @@ void ReadYarn(Settings& in, const std::string& group, RopeSpec* out) {
           : YarnMagnitude(out->factor, 1);
   out->magnitude =
       static_cast<float>(in.RealOr(group + ".attention_factor", usual, 1e-3, kMostFactor));
+  if (weight_of_all > 0) {
+    out->score_magnitude = static_cast<float>(YarnMagnitude(out->factor, weight_of_all));
+  }
 }
 
 // The scaling called `type`, with its numbers under `group`.
@@ -119,8 +122,12 @@ void ReadGgufYarn(Settings& in, RopeSpec* out) {
   out->beta_fast = in.RealOr("rope.scaling.yarn_beta_fast", out->beta_fast, 1e-3, kMostFactor);
   out->beta_slow = in.RealOr("rope.scaling.yarn_beta_slow", out->beta_slow, 1e-3, kMostFactor);
   CheckYarn(in, *out);
-  out->magnitude = static_cast<float>(in.RealOr("rope.scaling.attn_factor", 1, 1e-3, kMostFactor) *
-                                      YarnMagnitude(out->factor, 1));
+  const double factor = in.RealOr("rope.scaling.attn_factor", 1, 1e-3, kMostFactor);
+  const double multiplier = in.RealOr("rope.scaling.yarn_log_multiplier", 0, 0, kMostFactor);
+  // Files of DeepSeek carry a tenth of mscale_all_dim, and mean mscale to be the same.
+  const double magnitude = YarnMagnitude(out->factor, multiplier > 0 ? 10 * multiplier : 1);
+  out->magnitude = static_cast<float>(multiplier > 0 ? factor : factor * magnitude);
+  if (multiplier > 0) out->score_magnitude = static_cast<float>(magnitude);
 }
 
 int32_t RotaryDim(Settings& in, double fraction, int32_t head_dim) {
@@ -152,11 +159,11 @@ RopeSpec ReadConfigRope(Settings& in, std::string_view group, int32_t head_dim,
   const std::string base(group);
   double fraction = in.RealOr("partial_rotary_factor", 1, 0, 1);
   out.theta = in.RealOr("rope_theta", default_theta, 1, kMostTheta);
-  if (in.Has(base)) {
+  if (in.HasGroup(base)) {
     out.theta = in.RealOr(base + ".rope_theta", out.theta, 1, kMostTheta);
     fraction = in.RealOr(base + ".partial_rotary_factor", fraction, 0, 1);
     ReadScaling(in, in.TextOr(base + ".rope_type", "default"), base, &out);
-  } else if (in.Has("rope_scaling")) {
+  } else if (in.HasGroup("rope_scaling")) {
     const std::string_view older = in.TextOr("rope_scaling.type", "default");
     ReadScaling(in, in.TextOr("rope_scaling.rope_type", older), "rope_scaling", &out);
   }

@@ -26,6 +26,7 @@ struct RopeSpec {
   double beta_slow = 1;         // yarn: pairs that turn no oftener are divided by factor
   bool whole_ramp = true;       // yarn: the ramp between the two begins and ends on a whole pair
   float magnitude = 1;          // RopeParams::magnitude
+  float score_magnitude = 1;    // yarn in DeepSeek's form: its square multiplies attention_scale
 };
 
 // [rotary_dim / 2], entry i = theta^(-2 i / rotary_dim), scaled as the spec says. Rounded to f32

@@ -82,6 +82,25 @@ TEST(Rope, IsDefaultWithinTheContextOfDynamicScaling) {
   EXPECT_EQ(InverseFrequencies(dynamic), InverseFrequencies(plain));
 }
 
+TEST(Rope, GivesScoresAMagnitudeInDeepSeeksForm) {
+  std::string problem;
+  const std::string yarn =
+      R"({"max_position_embeddings":64,"rope_scaling":{"type":"yarn","factor":40,)";
+  const RopeSpec spec = Read(yarn + R"("mscale":0.707,"mscale_all_dim":0.707}})", 16, &problem);
+  EXPECT_FLOAT_EQ(spec.magnitude, 1);
+  EXPECT_FLOAT_EQ(spec.score_magnitude, 1.26080407f);
+  EXPECT_EQ(Read(yarn + R"("mscale":1}})", 16, &problem).score_magnitude, 1);
+  EXPECT_EQ(problem, "");
+}
+
+TEST(Rope, RefusesParametersThatAreNoGroup) {
+  std::string problem;
+  Read(R"({"rope_parameters":3})", 16, &problem);
+  EXPECT_THAT(problem, HasSubstr("rope_parameters is 3; an object expected"));
+  Read(R"({"rope_scaling":["linear"]})", 16, &problem);
+  EXPECT_THAT(problem, HasSubstr("rope_scaling is a list; an object expected"));
+}
+
 TEST(Rope, RefusesYarnThatCannotBe) {
   EXPECT_THAT(ProblemOf(R"("rope_type":"yarn")"), HasSubstr("rope_parameters.factor is missing"));
   EXPECT_THAT(ProblemOf(R"("rope_type":"yarn","factor":2,"beta_fast":1)"),

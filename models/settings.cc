@@ -45,6 +45,14 @@ bool Settings::IsNull(std::string_view key) const {
 
 int64_t Settings::ListSize(std::string_view key) const { return source_.ListSize(Key(key)); }
 
+bool Settings::HasGroup(std::string_view key) {
+  const Scalar found = source_.Find(Key(key));
+  if (Absent(found)) return false;
+  const bool group = found.kind == Scalar::Kind::kOther && found.text == kGroupOfKeys;
+  if (!group) WrongKind(key, found, kGroupOfKeys);
+  return group;
+}
+
 void Settings::Fail(std::string problem) {
   if (problems_.size() < kMostProblems) problems_.push_back(std::move(problem));
 }

@@ -23,6 +23,9 @@ class Settings {
   bool IsNull(std::string_view key) const;       // it is there, and is null
   int64_t ListSize(std::string_view key) const;  // -1: no list
 
+  // Whether there are keys below `key`. False where it is missing; a value of its own is a problem.
+  bool HasGroup(std::string_view key);
+
   // Required; low <= value <= high.
   int32_t Integer(std::string_view key, int32_t low, int32_t high);
   double Real(std::string_view key, double low, double high);

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
+#include "models/adapter_target.h"
+#include "models/quantization.h"
 #include "models/tokenizer_source.h"
 #include "models/weights/config.h"
 #include "models/weights/tensor_source.h"
@@ -15,6 +19,12 @@ namespace tenon::models {
 class StoredModel : public Model {
  public:
   virtual const TokenizerSource& Tokens() const = 0;
+
+  // The matrix that an adapter's module names, without "base_model.model."; nothing where the model
+  // has none that an adapter can change.
+  virtual std::optional<AdapterTarget> FindAdapterTarget(std::string_view /*module*/) const {
+    return std::nullopt;
+  }
 };
 
 // The opened files of one model. A model takes it over whole, since its weights are views into it.
@@ -23,7 +33,8 @@ struct ModelFiles {
   std::unique_ptr<ConfigFile> config;      // Hugging Face folders only
   const ScalarSource* settings = nullptr;  // the config, or the metadata inside `tensors`
   TokenizerSource tokens;
-  std::string name;  // for people
+  ScaleBlock scale_block;  // of weights with factors beside them
+  std::string name;        // for people
   bool gguf = false;
 };
 

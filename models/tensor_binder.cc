@@ -29,9 +29,18 @@ void Append(std::string& message, const char* title, const std::vector<std::stri
   if (things.size() > kShown) message += fmt::format(" and {} more", things.size() - kShown);
 }
 
+bool IsFloat(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+}
+
+// REQUIRES: IsFloat(tensor.dtype)
 std::vector<float> ToF32(const Tensor& tensor) {
-  std::vector<float> out(static_cast<size_t>(tensor.columns));
+  std::vector<float> out(static_cast<size_t>(tensor.rows * tensor.columns));
   const char* from = static_cast<const char*>(tensor.data);
+  if (tensor.dtype == DType::kF32) {
+    std::memcpy(out.data(), from, out.size() * sizeof(float));
+    return out;
+  }
   for (size_t i = 0; i < out.size(); ++i) {
     uint16_t half;
     std::memcpy(&half, from + i * sizeof(half), sizeof(half));
@@ -53,13 +62,7 @@ const StoredTensor* TensorBinder::Take(const std::string& name, int64_t rows, in
     missing_.push_back(fmt::format("{} {}", Quoted(name), Shape(rows, columns)));
     return nullptr;
   }
-  const bool again = std::find(taken_.begin(), taken_.end(), stored) != taken_.end();
-  if (!again) {
-    const uint64_t values = static_cast<uint64_t>(stored->tensor.rows * stored->tensor.columns);
-    taken_.push_back(stored);
-    values_ += values;
-    bytes_ += BytesOf(stored->tensor.dtype, values);
-  }
+  Count(*stored);
   if ((rows != 0 && stored->tensor.rows != rows) || stored->tensor.columns != columns) {
     misshapen_.push_back(fmt::format("{} is {}, {} expected", Quoted(name),
                                      Shape(stored->tensor.rows, stored->tensor.columns),
@@ -69,17 +72,75 @@ const StoredTensor* TensorBinder::Take(const std::string& name, int64_t rows, in
   return stored;
 }
 
+void TensorBinder::Count(const StoredTensor& stored) {
+  if (!taken_.insert(&stored).second) return;
+  const uint64_t values = static_cast<uint64_t>(stored.tensor.rows * stored.tensor.columns);
+  values_ += values;
+  bytes_ += BytesOf(stored.tensor.dtype, values);
+}
+
 Weight TensorBinder::Matrix(const std::string& name, int64_t rows, int64_t columns) {
   const StoredTensor* stored = Take(name, rows, columns);
-  return stored != nullptr ? WeightOf(Str(stored->name), stored->tensor) : Weight{};
+  if (stored == nullptr) return {};
+  Weight out = WeightOf(Str(stored->name), stored->tensor);
+  if (out.tensor.dtype == DType::kF8E4M3) AddScales(name, &out);
+  return out;
+}
+
+void TensorBinder::AddScales(const std::string& name, Weight* weight) {
+  constexpr std::string_view kWeight = "weight";
+  if (name.ends_with(kWeight)) {
+    // A fixed factor for quantised activations, which are not quantised here.
+    Ignore(name.substr(0, name.size() - kWeight.size()) + "input_scale");
+  }
+  const std::string inverse = name + "_scale_inv";
+  const std::string factors = Has(inverse) ? inverse : name + "_scale";
+  const StoredTensor* stored = source_.FindTensor(factors);
+  if (stored == nullptr) return;
+  Count(*stored);
+  const Tensor& of = weight->tensor;
+  const int64_t rows = stored->tensor.rows, columns = stored->tensor.columns;
+  const auto blocks = [](int64_t size, int64_t block) { return (size + block - 1) / block; };
+  if (!IsFloat(stored->tensor.dtype)) {
+    return Wrong(fmt::format("{} is stored as {}, f32, f16 or bf16 expected", Quoted(factors),
+                             Layout(stored->tensor.dtype).name));
+  }
+  if (rows * columns == 1) {
+    weight->scale_rows = of.rows;
+    weight->scale_columns = of.columns;
+  } else if (rows * columns == of.rows && (rows == 1 || columns == 1)) {
+    weight->scale_rows = 1;
+    weight->scale_columns = of.columns;
+  } else if (block_.rows > 0 && rows == blocks(of.rows, block_.rows) &&
+             columns == blocks(of.columns, block_.columns)) {
+    weight->scale_rows = block_.rows;
+    weight->scale_columns = block_.columns;
+  } else {
+    return Wrong(fmt::format("{} is {}, one number, one for each of {} rows{} expected",
+                             Quoted(factors), Shape(rows, columns), of.rows,
+                             block_.rows > 0
+                                 ? fmt::format(", or {}", Shape(blocks(of.rows, block_.rows),
+                                                                blocks(of.columns, block_.columns)))
+                                 : std::string()));
+  }
+  const std::vector<float>& numbers = owned_.emplace_back(ToF32(stored->tensor));
+  weight->scales = {DType::kF32, numbers.data(), blocks(of.rows, weight->scale_rows),
+                    blocks(of.columns, weight->scale_columns)};
 }
 
 Weight TensorBinder::Vector(const std::string& name, int64_t columns) {
-  const StoredTensor* stored = Take(name, 1, columns);
+  return Vectors(name, 1, columns);
+}
+
+Weight TensorBinder::Vectors(const std::string& name, int64_t rows, int64_t columns) {
+  const StoredTensor* stored = Take(name, rows, columns);
   if (stored == nullptr) return {};
   const DType dtype = stored->tensor.dtype;
   if (dtype == DType::kF32) return WeightOf(Str(stored->name), stored->tensor);
-  if (dtype == DType::kF16 || dtype == DType::kBF16) return Own(name, ToF32(stored->tensor));
+  if (IsFloat(dtype)) {
+    const std::vector<float>& numbers = owned_.emplace_back(ToF32(stored->tensor));
+    return WeightOf(Str(stored->name), {DType::kF32, numbers.data(), rows, columns});
+  }
   misshapen_.push_back(fmt::format("{} is stored as {}, f32, f16 or bf16 expected", Quoted(name),
                                    Layout(dtype).name));
   return {};
@@ -92,21 +153,28 @@ Weight TensorBinder::Own(const std::string& name, std::vector<float> values) {
                   {DType::kF32, numbers.data(), 1, static_cast<int64_t>(numbers.size())});
 }
 
+Weight TensorBinder::OwnMatrix(const std::string& name, DType dtype, int64_t rows, int64_t columns,
+                               std::vector<std::byte> bytes) {
+  const std::string& kept = names_.emplace_back(name);
+  return WeightOf(Str(kept),
+                  {dtype, owned_matrices_.emplace_back(std::move(bytes)).data(), rows, columns});
+}
+
 void TensorBinder::Ignore(const std::string& name) {
-  if (const StoredTensor* stored = source_.FindTensor(name)) taken_.push_back(stored);
+  if (const StoredTensor* stored = source_.FindTensor(name)) taken_.insert(stored);
+}
+
+bool TensorBinder::Ignored(std::string_view name) const {
+  return name.ends_with("rotary_emb.inv_freq") ||
+         std::any_of(ignored_prefixes_.begin(), ignored_prefixes_.end(),
+                     [name](const std::string& prefix) { return name.starts_with(prefix); });
 }
 
 std::vector<std::string> TensorBinder::Unexpected() const {
-  std::vector<const StoredTensor*> taken = taken_;
-  std::sort(taken.begin(), taken.end());
   std::vector<std::string> out;
   for (size_t i = 0; i < source_.TensorCount(); ++i) {
     const StoredTensor& stored = source_.TensorAt(i);
-    if (std::binary_search(taken.begin(), taken.end(), &stored) ||
-        stored.name.ends_with("rotary_emb.inv_freq")) {
-      continue;
-    }
-    out.push_back(Quoted(stored.name));
+    if (!taken_.contains(&stored) && !Ignored(stored.name)) out.push_back(Quoted(stored.name));
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/tokenizer_source.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -34,6 +35,27 @@ std::string PathIfThere(const std::string& folder, const char* name) {
 
 int32_t Id(Settings& in, std::string_view key) { return in.IntegerOr(key, -1, -1, INT32_MAX); }
 
+// "eos_token_id": one, or a list of which the first 64 count.
+std::vector<int32_t> Ends(Settings& in) {
+  std::vector<int32_t> ids;
+  const int64_t listed = in.ListSize("eos_token_id");
+  if (listed < 0) ids.push_back(Id(in, "eos_token_id"));
+  for (int64_t i = 0; i < listed && i < 64; ++i) {
+    ids.push_back(Id(in, fmt::format("eos_token_id.{}", i)));
+  }
+  return ids;
+}
+
+void AddEnd(int32_t id, TokenizerSource* out) {
+  std::vector<int32_t>& more = out->more_eos;
+  if (id < 0 || id == out->eos || std::find(more.begin(), more.end(), id) != more.end()) return;
+  if (out->eos < 0) {
+    out->eos = id;
+  } else {
+    more.push_back(id);
+  }
+}
+
 }  // namespace
 
 Result<TokenizerSource> ReadTokens(const GgufMetadata& metadata) {
@@ -64,19 +86,21 @@ Result<TokenizerSource> ReadTokens(const ConfigFile& config, const std::string& 
   Settings in(config);
   out.bos = Id(in, "bos_token_id");
   out.pad = Id(in, "pad_token_id");
-  const int64_t listed = in.ListSize("eos_token_id");
-  if (listed < 0) out.eos = Id(in, "eos_token_id");
-  for (int64_t i = 0; i < listed && i < 64; ++i) {
-    const int32_t id = Id(in, fmt::format("eos_token_id.{}", i));
-    if (i == 0) {
-      out.eos = id;
-    } else {
-      out.more_eos.push_back(id);
-    }
-  }
+  const std::vector<int32_t> ends = Ends(in);
+  if (!ends.empty()) out.eos = ends.front();
+  if (ends.size() > 1) out.more_eos.assign(ends.begin() + 1, ends.end());
   TENON_RETURN_IF_ERROR(in.Check());
+  if (const std::string path = PathIfThere(folder, "generation_config.json"); !path.empty()) {
+    auto generation = ConfigFile::Open(path);
+    TENON_RETURN_IF_ERROR(generation);
+    Settings settings(*generation);
+    for (const int32_t id : Ends(settings)) AddEnd(id, &out);
+    TENON_RETURN_IF_ERROR(settings.Check());
+  }
+  out.chat_template_jinja = PathIfThere(folder, "chat_template.jinja");
   out.tokenizer_json = PathIfThere(folder, "tokenizer.json");
   out.tokenizer_config_json = PathIfThere(folder, "tokenizer_config.json");
+  out.tokenizer_model = PathIfThere(folder, "tokenizer.model");
   return out;
 }
 

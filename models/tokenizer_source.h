@@ -34,12 +34,15 @@ struct TokenizerSource {
   std::string_view chat_template;     // Jinja; empty: none
   std::string tokenizer_json;         // path of a Hugging Face tokenizer.json; empty: none
   std::string tokenizer_config_json;  // likewise
+  std::string chat_template_jinja;    // path of a template beside them; empty: none
+  std::string tokenizer_model;        // path of SentencePiece's own tokenizer.model; empty: none
 };
 
 // Reads tokenizer.*. Fails where a key is there but of another type.
 Result<TokenizerSource> ReadTokens(const GgufMetadata& metadata);
 
-// Reads the special ids of config.json and the paths of the tokenizer's own files in `folder`.
+// Reads the special ids of config.json, the ends of generation_config.json and the paths of the
+// tokenizer's own files in `folder`.
 Result<TokenizerSource> ReadTokens(const ConfigFile& config, const std::string& folder);
 
 }  // namespace tenon::models

@@ -90,5 +90,21 @@ TEST(TokenizerSource, ReadsConfigIdsAndFindsTokenizerFiles) {
   EXPECT_EQ(tokens->tokenizer_config_json, "");
 }
 
+TEST(TokenizerSource, TakesEndsFromGenerationConfigToo) {
+  const auto folder = testing::EmptyFolder("ends");
+  testing::WriteFile(folder / "generation_config.json", R"({"eos_token_id": [1, 9, 7]})");
+  testing::WriteFile(folder / "chat_template.jinja", "{{ x }}");
+  const auto config = ConfigFile::Parse(R"({"eos_token_id": 7})", "config.json");
+  ASSERT_TRUE(config.ok());
+  const auto tokens = ReadTokens(*config, folder.string());
+  ASSERT_TRUE(tokens.ok()) << tokens.error().message;
+  EXPECT_EQ(tokens->eos, 7);
+  EXPECT_THAT(tokens->more_eos, ElementsAre(1, 9));
+  EXPECT_EQ(tokens->chat_template_jinja, (folder / "chat_template.jinja").string());
+
+  testing::WriteFile(folder / "generation_config.json", R"({"eos_token_id": "seven"})");
+  EXPECT_THAT(ReadTokens(*config, folder.string()).error().message, HasSubstr("eos_token_id"));
+}
+
 }  // namespace
 }  // namespace tenon::models

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/cpu/dequantize.h"
+#include "models/testing/interpreter_attention.h"
+#include "models/testing/interpreter_experts.h"
+#include "models/testing/interpreter_values.h"
 #include "models/testing/recorder.h"
 
 namespace tenon::models::testing {
@@ -13,38 +15,26 @@ namespace tenon::models::testing {
 // sequence from position 0. Slow and obvious: it shows whether the emission computes the model.
 class Interpreter {
  public:
-  using Row = std::vector<float>;
+  using Row = InterpreterValues::Row;
 
   // Logits of each of the tokens.
   static std::vector<Row> Logits(const Recorder& program, uint32_t logits,
                                  const std::vector<int32_t>& tokens) {
     Interpreter run(program, tokens);
     for (const Recorder::Kept& node : program.nodes) run.Step(node);
-    return run.values_[logits];
+    return run.v_.Rows(logits);
   }
 
  private:
-  Interpreter(const Recorder& program, const std::vector<int32_t>& tokens) : tokens_(tokens) {
-    for (const Recorder::KeptValue& value : program.values) {
-      values_.emplace_back(tokens.size(), Row(static_cast<size_t>(value.columns)));
-    }
-  }
-
-  float* At(const Operand& operand, size_t row) {
-    return values_.at(operand.value).at(row).data() + operand.first_column;
-  }
-
-  static Row WeightRow(const Weight& weight, int64_t row) {
-    Row out(static_cast<size_t>(weight.tensor.columns));
-    const char* data = static_cast<const char*>(weight.tensor.data) + row * weight.row_bytes;
-    cpu::Dequantize(cpu::Isa::kGeneric, weight.tensor.dtype, data, weight.tensor.columns,
-                    out.data());
-    return out;
-  }
+  Interpreter(const Recorder& program, const std::vector<int32_t>& tokens)
+      : tokens_(tokens), v_(program, tokens.size()) {}
 
   void Step(const Recorder::Kept& node) {
     if (node.kind == kLinear) return Linear(node);
-    if (node.kind == kAttention) return Attention(node);
+    if (node.kind == kGroupedLinear) return testing::GroupedLinear(v_, node);
+    if (node.kind == kAttention) return testing::Attention(v_, node);
+    if (node.kind == kLatentAttention) return testing::LatentAttention(v_, node);
+    if (node.kind == kBidirectionalAttention) return testing::Bidirectional(v_, node);
     for (size_t t = 0; t < tokens_.size(); ++t) {
       if (node.kind == kEmbed) {
         Embed(node, t);
@@ -52,6 +42,14 @@ class Interpreter {
         Norm(node, t);
       } else if (node.kind == kRope) {
         Rope(node, t);
+      } else if (node.kind == kRoute) {
+        testing::Route(v_, node, t);
+      } else if (node.kind == kCombine) {
+        testing::Combine(v_, node, t);
+      } else if (node.kind == kLayerNorm) {
+        LayerNorm(node, t);
+      } else if (node.kind == kEmbedPositions) {
+        EmbedPositions(node, t);
       } else {
         Elementwise(node, t);
       }
@@ -59,16 +57,16 @@ class Interpreter {
   }
 
   void Embed(const Recorder::Kept& node, size_t t) {
-    const Row row = WeightRow(node.weights.at(0), tokens_[t]);
-    float* out = At(node.outputs.at(0), t);
+    const Row row = InterpreterValues::WeightRow(node.weights.at(0), tokens_[t]);
+    float* out = v_.At(node.outputs.at(0), t);
     for (size_t i = 0; i < row.size(); ++i) out[i] = row[i] * node.Params<EmbedParams>().scale;
   }
 
   void Norm(const Recorder::Kept& node, size_t t) {
     const RmsNormParams params = node.Params<RmsNormParams>();
-    const Row weight = WeightRow(node.weights.at(0), 0);
-    const float* in = At(node.inputs.at(0), t);
-    float* out = At(node.outputs.at(0), t);
+    const Row weight = InterpreterValues::WeightRow(node.weights.at(0), 0);
+    const float* in = v_.At(node.inputs.at(0), t);
+    float* out = v_.At(node.outputs.at(0), t);
     for (int32_t begin = 0; begin < node.inputs[0].columns; begin += params.group) {
       double sum = 0;
       for (int32_t i = 0; i < params.group; ++i) sum += double{in[begin + i]} * in[begin + i];
@@ -80,12 +78,36 @@ class Interpreter {
     }
   }
 
+  void LayerNorm(const Recorder::Kept& node, size_t t) {
+    const Row weight = InterpreterValues::WeightRow(node.weights.at(0), 0),
+              bias = InterpreterValues::WeightRow(node.weights.at(1), 0);
+    std::vector<double> z(weight.size());
+    double mean = 0, variance = 0;
+    for (size_t i = 0; i < z.size(); ++i) {
+      for (const Operand& input : node.inputs) z[i] += v_.At(input, t)[i];
+      mean += z[i] / static_cast<double>(z.size());
+    }
+    for (const double v : z) variance += (v - mean) * (v - mean) / static_cast<double>(z.size());
+    const double scale = 1 / std::sqrt(variance + node.Params<LayerNormParams>().epsilon);
+    float* out = v_.At(node.outputs.at(0), t);
+    for (size_t i = 0; i < z.size(); ++i) {
+      out[i] = static_cast<float>((z[i] - mean) * scale * weight[i] + bias[i]);
+    }
+  }
+
+  void EmbedPositions(const Recorder::Kept& node, size_t t) {
+    const Row row = InterpreterValues::WeightRow(node.weights.at(0), static_cast<int64_t>(t));
+    const float* x = v_.At(node.inputs.at(0), t);
+    float* out = v_.At(node.outputs.at(0), t);
+    for (size_t i = 0; i < row.size(); ++i) out[i] = x[i] + row[i];
+  }
+
   void Rope(const Recorder::Kept& node, size_t t) {
     const RopeParams params = node.Params<RopeParams>();
-    const Row frequency = WeightRow(node.weights.at(0), 0);
+    const Row frequency = InterpreterValues::WeightRow(node.weights.at(0), 0);
     const bool halves = params.pairs == RopePairs::kHalves;
     for (int32_t head = 0; head < params.heads; ++head) {
-      float* x = At(node.outputs.at(0), t) + head * params.head_dim;
+      float* x = v_.At(node.outputs.at(0), t) + head * params.head_dim;
       for (int32_t i = 0; i < params.rotary_dim / 2; ++i) {
         const double angle = double(t) * frequency.at(static_cast<size_t>(i));
         float& a = x[halves ? i : 2 * i];
@@ -99,9 +121,9 @@ class Interpreter {
 
   void Elementwise(const Recorder::Kept& node, size_t t) {
     const Operand& to = node.outputs.at(0);
-    float* out = At(to, t);
-    const float* a = At(node.inputs.at(0), t);
-    const float* b = At(node.inputs.back(), t);
+    float* out = v_.At(to, t);
+    const float* a = v_.At(node.inputs.at(0), t);
+    const float* b = v_.At(node.inputs.back(), t);
     for (int32_t i = 0; i < to.columns; ++i) {
       if (node.kind == kAdd) {
         out[i] = a[i] + b[i];
@@ -110,6 +132,10 @@ class Interpreter {
       } else if (node.kind == kSoftCap) {
         out[i] =
             node.Params<SoftCapParams>().cap * std::tanh(a[i] / node.Params<SoftCapParams>().cap);
+      } else if (node.kind == kClampedGlu) {
+        out[i] = ClampedGlu(node.Params<ClampedGluParams>(), a[i], b[i]);
+      } else if (node.kind == kActivate) {
+        out[i] = Activate(node.Params<ActivateParams>().activation, a[i]);
       } else {
         TENON_CHECK(node.kind == kGlu);
         out[i] = Activate(node.Params<GluParams>().activation, a[i]) * b[i];
@@ -131,58 +157,25 @@ class Interpreter {
       const Weight& matrix = node.weights.at(static_cast<size_t>(m));
       Row bias(static_cast<size_t>(matrix.tensor.rows));
       if (params.has_bias != 0) {
-        bias = WeightRow(node.weights.at(static_cast<size_t>(params.matrices + m)), 0);
+        bias = InterpreterValues::WeightRow(
+            node.weights.at(static_cast<size_t>(params.matrices + m)), 0);
       }
       for (int64_t r = 0; r < matrix.tensor.rows; ++r, ++column) {
-        const Row row = WeightRow(matrix, r);
+        const Row row = InterpreterValues::WeightRow(matrix, r);
         for (size_t t = 0; t < tokens_.size(); ++t) {
-          const float* x = At(node.inputs.at(0), t);
+          const float* x = v_.At(node.inputs.at(0), t);
           double sum = bias[static_cast<size_t>(r)];
           for (size_t i = 0; i < row.size(); ++i) sum += double{x[i]} * row[i];
-          if (params.has_residual != 0) sum += At(node.inputs.at(1), t)[column];
-          At(node.outputs.at(0), t)[column] = static_cast<float>(sum);
+          if (params.has_residual != 0) sum += v_.At(node.inputs.at(1), t)[column];
+          v_.At(node.outputs.at(0), t)[column] = static_cast<float>(sum);
         }
       }
     }
     TENON_CHECK(column == node.outputs.at(0).columns);
   }
 
-  void Attention(const Recorder::Kept& node) {
-    const AttentionParams params = node.Params<AttentionParams>();
-    for (int32_t head = 0; head < params.heads; ++head) {
-      for (size_t t = 0; t < tokens_.size(); ++t) AttendHead(node, params, head, t);
-    }
-  }
-
-  void AttendHead(const Recorder::Kept& node, const AttentionParams& params, int32_t head,
-                  size_t t) {
-    const int32_t group = head * params.kv_heads / params.heads;
-    const size_t window = static_cast<size_t>(params.window);
-    const size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
-    const float* q = At(node.inputs.at(0), t) + head * params.head_dim;
-    std::vector<double> weights;
-    double sum = 0;
-    for (size_t j = first; j <= t; ++j) {
-      const float* k = At(node.inputs.at(1), j) + group * params.head_dim;
-      double s = 0;
-      for (int32_t i = 0; i < params.head_dim; ++i) s += double{q[i]} * k[i];
-      s *= params.scale;
-      if (params.soft_cap > 0) s = params.soft_cap * std::tanh(s / params.soft_cap);
-      weights.push_back(std::exp(s));
-      sum += weights.back();
-    }
-    float* out = At(node.outputs.at(0), t) + head * params.value_dim;
-    for (int32_t i = 0; i < params.value_dim; ++i) {
-      double value = 0;
-      for (size_t j = first; j <= t; ++j) {
-        value += weights[j - first] * At(node.inputs.at(2), j)[group * params.value_dim + i];
-      }
-      out[i] = static_cast<float>(value / sum);
-    }
-  }
-
   const std::vector<int32_t>& tokens_;
-  std::vector<std::vector<Row>> values_;  // [value][row][column]
+  InterpreterValues v_;
 };
 
 }  // namespace tenon::models::testing

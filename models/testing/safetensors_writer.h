@@ -18,18 +18,24 @@ inline std::string SafetensorsBytes(std::string header, std::string_view data) {
   return out + header + std::string(data);
 }
 
-// Writes safetensors files of f32 tensors for tests.
+// Writes safetensors files for tests.
 class SafetensorsWriter {
  public:
   void F32(std::string_view name, const std::vector<uint64_t>& shape,
            const std::vector<float>& values) {
+    Raw(name, "F32", shape,
+        {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)});
+  }
+  // Values of `dtype`, as stored.
+  void Raw(std::string_view name, std::string_view dtype, const std::vector<uint64_t>& shape,
+           std::string_view bytes) {
     std::string axes;
     for (const uint64_t axis : shape) axes += (axes.empty() ? "" : ",") + std::to_string(axis);
     const size_t begin = data_.size();
-    data_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+    data_ += bytes;
     if (header_.size() > 1) header_ += ',';
-    header_ += '"' + std::string(name) + R"(":{"dtype":"F32","shape":[)" + axes +
-               R"(],"data_offsets":[)" + std::to_string(begin) + ',' +
+    header_ += '"' + std::string(name) + R"(":{"dtype":")" + std::string(dtype) + R"(","shape":[)" +
+               axes + R"(],"data_offsets":[)" + std::to_string(begin) + ',' +
                std::to_string(data_.size()) + "]}";
   }
   std::string Bytes() const { return SafetensorsBytes(header_ + "}", data_); }

@@ -75,7 +75,7 @@ Scalar ScalarOf(const Json& node) {
       out.text = "a list";
       break;
     default:
-      out.text = "an object";
+      out.text = kGroupOfKeys;
       break;
   }
   return out;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "models/weights/gguf_reader.h"
 #include "models/weights/quoted.h"
 
@@ -58,8 +59,6 @@ constexpr StoredType kStoredTypes[] = {
     {35, "TQ2_0", false, {}},
     {39, "MXFP4", false, {}},
 };
-constexpr const char* kReadable =
-    "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K can be read";
 
 struct Header {
   uint64_t tensors = 0;
@@ -91,8 +90,9 @@ DType ReadStoredType(GgufReader& reader, std::string_view tensor) {
   const auto* type =
       std::find_if(kStoredTypes, end, [id](const StoredType& t) { return t.id == id; });
   if (type != end && type->known) return type->dtype;
-  reader.Fail(fmt::format("tensor {} is stored as {}; {}", Quoted(tensor),
-                          type != end ? type->name : fmt::format("type {}", id), kReadable));
+  reader.Fail(fmt::format("tensor {} is stored as {}; {} can be read", Quoted(tensor),
+                          type != end ? type->name : fmt::format("type {}", id),
+                          fmt::join(GgufTypeNames(), ", ")));
   return DType::kF32;
 }
 
@@ -304,6 +304,14 @@ const StoredTensor* GgufFile::FindTensor(std::string_view name) const {
       std::lower_bound(tensors_.begin(), tensors_.end(), name,
                        [](const StoredTensor& t, std::string_view n) { return t.name < n; });
   return at != tensors_.end() && at->name == name ? &*at : nullptr;
+}
+
+std::vector<std::string> GgufTypeNames() {
+  std::vector<std::string> out;
+  for (const StoredType& type : kStoredTypes) {
+    if (type.known) out.emplace_back(type.name);
+  }
+  return out;
 }
 
 }  // namespace tenon::models

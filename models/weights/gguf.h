@@ -50,4 +50,7 @@ class GgufFile final : public TensorSource {
   std::vector<StoredTensor> tensors_;  // by name
 };
 
+// What tensors may be stored as, by ggml's names.
+std::vector<std::string> GgufTypeNames();
+
 }  // namespace tenon::models

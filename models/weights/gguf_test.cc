@@ -145,8 +145,8 @@ TEST(Gguf, RefusesStoredTypesByName) {
   GgufWriter writer;
   writer.Tensor("w", {256}, 10, std::string(84, '\0'));
   EXPECT_EQ(ErrorOf(writer),
-            "seed.gguf: not a valid GGUF file: tensor \"w\" is stored as Q2_K; F32, F16, BF16, "
-            "Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K can be read");
+            "seed.gguf: not a valid GGUF file: tensor \"w\" is stored as Q2_K; F32, F16, Q4_0, "
+            "Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16 can be read");
   GgufWriter unknown;
   unknown.Tensor("w", {256}, 99, std::string(84, '\0'));
   EXPECT_THAT(ErrorOf(unknown), HasSubstr("is stored as type 99"));

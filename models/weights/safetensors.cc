@@ -37,8 +37,9 @@ struct IndexCheck {
   std::string problem;
 
   bool Visit(std::string_view tensor, std::string_view shard) {
-    ++seen;
     const StoredTensor* stored = file->FindTensor(tensor);
+    if (stored == nullptr && IsPositionIds(tensor)) return true;
+    ++seen;
     const auto at = std::lower_bound(shard_names->begin(), shard_names->end(), shard);
     const std::span<const std::byte> bytes =
         (*shards)[static_cast<size_t>(std::distance(shard_names->begin(), at))];

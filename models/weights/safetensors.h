@@ -17,9 +17,10 @@ namespace tenon::models {
 // object {name: {dtype, shape, data_offsets}}, then the data, without holes or overlap.
 //
 // Everything is checked when it is opened: the header's length and nesting, each tensor's offsets
-// against its shape and type, and all of them against each other and the file. Tensors of F32, F16
-// and BF16; others are refused by name. Views stay valid when the object is moved.
-// Thread: const methods from any.
+// against its shape and type, and all of them against each other and the file. Tensors of F32, F16,
+// BF16 and F8_E4M3; others are refused by name, but for the U8 of MXFP4 (…_blocks, …_scales), which
+// is given as kI8, and position_ids in I64, which are left out. Views stay valid when the object is
+// moved. Thread: const methods from any.
 class SafetensorsFile final : public TensorSource {
  public:
   // Maps one file and owns the map.

@@ -8,11 +8,21 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "models/weights/quoted.h"
 #include "nlohmann/json.hpp"
 
 namespace tenon::models {
 namespace {
+
+struct StoredType {
+  const char* name;  // the format's
+  DType dtype;
+};
+constexpr StoredType kStoredTypes[] = {{"F32", DType::kF32},
+                                       {"F16", DType::kF16},
+                                       {"BF16", DType::kBF16},
+                                       {"F8_E4M3", DType::kF8E4M3}};
 
 using Json = nlohmann::json;
 
@@ -69,6 +79,7 @@ struct Entry {
   uint64_t name_begin = 0;
   uint64_t name_size = 0;
   DType dtype = DType::kF32;
+  bool counts = false;  // 0, 1, 2, … in I64: in its place, and not handed out
   uint64_t shape[kMostAxes] = {};
   uint32_t axes = 0;
   uint64_t offsets[2] = {};
@@ -139,8 +150,11 @@ class HeaderEvents final : public Events {
   std::string Where() const {
     if (in_metadata_) return "__metadata__";
     if (depth_ < 1 || entries.empty()) return "the header";
-    const Entry& entry = entries.back();
-    return "tensor " + Quoted({names.data() + entry.name_begin, entry.name_size});
+    return "tensor " + Quoted(NameOf(entries.back()));
+  }
+
+  std::string_view NameOf(const Entry& entry) const {
+    return {names.data() + entry.name_begin, entry.name_size};
   }
 
   bool StartEntry(const std::string& name) {
@@ -181,17 +195,21 @@ class HeaderEvents final : public Events {
   bool Text(const std::string& value) override {
     if (depth_ == 2 && in_metadata_) return true;
     if (depth_ != 2 || field_ != Field::kDType) return Value("a string");
-    if (value == "F32") {
-      entries.back().dtype = DType::kF32;
-    } else if (value == "F16") {
-      entries.back().dtype = DType::kF16;
-    } else if (value == "BF16") {
-      entries.back().dtype = DType::kBF16;
-    } else {
-      return Stop(
-          fmt::format("{} is stored as {}; F32, F16 and BF16 can be read", Where(), Quoted(value)));
+    if (value == "I64" && IsPositionIds(NameOf(entries.back()))) {
+      entries.back().counts = true;
+      return true;
     }
-    return true;
+    if (value == "U8" && IsPacked(NameOf(entries.back()))) {
+      entries.back().dtype = DType::kI8;
+      return true;
+    }
+    for (const StoredType& type : kStoredTypes) {
+      if (value != type.name) continue;
+      entries.back().dtype = type.dtype;
+      return true;
+    }
+    return Stop(fmt::format("{} is stored as {}; {} can be read", Where(), Quoted(value),
+                            fmt::join(SafetensorsTypeNames(), ", ")));
   }
 
   bool Value(const char* what) override {
@@ -265,7 +283,7 @@ Result<void> Place(const Entry& entry, std::span<const std::byte> data, const st
     values *= entry.shape[i];
   }
   const uint64_t columns = entry.axes > 0 ? entry.shape[entry.axes - 1] : 1;
-  const uint64_t bytes = BytesOf(entry.dtype, values);
+  const uint64_t bytes = entry.counts ? values * sizeof(int64_t) : BytesOf(entry.dtype, values);
   if (entry.offsets[0] > entry.offsets[1] || entry.offsets[1] > data.size() ||
       entry.offsets[1] - entry.offsets[0] != bytes) {
     return Invalid(path, fmt::format("tensor {} lies at [{}, {}); its shape takes {} bytes and the "
@@ -310,7 +328,7 @@ Result<SafetensorsHeader> Bind(HeaderEvents& events, std::span<const std::byte> 
                                        Quoted(stored.name), entry.offsets[0], end));
     }
     end = entry.offsets[1];
-    out.tensors.push_back(stored);
+    if (!entry.counts) out.tensors.push_back(stored);
   }
   if (end != data.size()) {
     return Invalid(path,
@@ -320,6 +338,14 @@ Result<SafetensorsHeader> Bind(HeaderEvents& events, std::span<const std::byte> 
 }
 
 }  // namespace
+
+bool IsPacked(std::string_view tensor) {
+  return tensor.ends_with("_blocks") || tensor.ends_with("_scales");
+}
+
+bool IsPositionIds(std::string_view tensor) {
+  return tensor == "position_ids" || tensor.ends_with(".position_ids");
+}
 
 Result<SafetensorsHeader> ReadSafetensorsHeader(std::span<const std::byte> bytes,
                                                 const std::string& path) {
@@ -385,6 +411,12 @@ Result<std::vector<std::string>> ReadShardNames(std::string_view json, const std
   if (!names.problem.empty()) return Invalid(path, names.problem);
   if (names.sorted.empty()) return Invalid(path, "its weight_map is empty");
   return std::move(names.sorted);
+}
+
+std::vector<std::string> SafetensorsTypeNames() {
+  std::vector<std::string> out;
+  for (const StoredType& type : kStoredTypes) out.emplace_back(type.name);
+  return out;
 }
 
 }  // namespace tenon::models

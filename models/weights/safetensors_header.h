@@ -19,6 +19,13 @@ struct SafetensorsHeader {
   std::vector<StoredTensor> tensors;  // names view `names`, data views the bytes
 };
 
+// Whether a tensor of that name counts positions (BERT and others store 0, 1, 2, … in I64): it has
+// its place in the file, and nobody reads it.
+bool IsPositionIds(std::string_view tensor);
+
+// Whether a tensor of that name holds bytes of a packed format (MXFP4): its U8 is read as kI8.
+bool IsPacked(std::string_view tensor);
+
 // Parses and checks the header of `bytes`, a whole file.
 Result<SafetensorsHeader> ReadSafetensorsHeader(std::span<const std::byte> bytes,
                                                 const std::string& path);
@@ -32,5 +39,8 @@ Result<void> VisitWeightMap(std::string_view json, const std::string& path,
                             bool (*visit)(void* context, std::string_view tensor,
                                           std::string_view file),
                             void* context);
+
+// What tensors may be stored as, by the format's names.
+std::vector<std::string> SafetensorsTypeNames();
 
 }  // namespace tenon::models

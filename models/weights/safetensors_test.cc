@@ -72,7 +72,7 @@ TEST(Safetensors, ReadsShapesTypesAndNames) {
 TEST(Safetensors, RefusesTypesByName) {
   EXPECT_EQ(ErrorOf(R"({"t":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", 8),
             "m.safetensors: not a valid safetensors file: tensor \"t\" is stored as \"I64\"; F32, "
-            "F16 and BF16 can be read");
+            "F16, BF16, F8_E4M3 can be read");
 }
 
 TEST(Safetensors, ChecksOffsets) {

@@ -7,6 +7,9 @@
 
 namespace tenon::models {
 
+// What Scalar::text says of a key that has further keys below it.
+inline constexpr std::string_view kGroupOfKeys = "an object";
+
 // One value that a model's file gives under a key.
 struct Scalar {
   enum class Kind { kMissing, kNull, kInteger, kReal, kFlag, kText, kOther };

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <regex>
+#include <string>
+#include <string_view>
+
+#include "tenon/result.h"
+
+namespace tenon::models {
+
+// A key of rank_pattern, alpha_pattern or target_modules in an adapter's config: the end of
+// modules' names, or a regular expression. At most 256 bytes, without counted repetition, so that
+// matching takes time and stack in proportion to the name. Thread: const methods from any.
+class ModulePattern {
+ public:
+  // What the expression must cover.
+  enum class Covers {
+    kEnd,   // the whole name, or its part after some "."
+    kWhole  // the whole name
+  };
+
+  static Result<ModulePattern> Parse(std::string_view text, Covers covers);
+
+  bool Matches(std::string_view module) const;
+
+ private:
+  std::string text_;
+  Covers covers_ = Covers::kEnd;
+  std::shared_ptr<const std::regex> expression_;  // null: `text_` is matched as it stands
+};
+
+}  // namespace tenon::models
