@@ -65,7 +65,7 @@ void BatchBuilder::Add(Sequence& sequence, int32_t tokens) {
                     .context = sequence.computed,
                     .first_block = static_cast<int32_t>(block_tables_.size()),
                     .blocks = static_cast<int32_t>(sequence.blocks.size()),
-                    .adapter = -1});
+                    .adapter = sequence.request->adapter});
   block_tables_.insert(block_tables_.end(), sequence.blocks.begin(), sequence.blocks.end());
 }
 

@@ -63,6 +63,11 @@ Result<uint64_t> Engine::Submit(Request request) {
     return Refused(
         fmt::format("n is {}; 1 to {} allowed", request.n, parts_.program->Limits().max_sequences));
   }
+  if (request.adapter < -1 || request.adapter >= parts_.adapters) {
+    return Refused(fmt::format(
+        "adapter is {}; -1 for none{} allowed", request.adapter,
+        parts_.adapters > 0 ? fmt::format(", 0 to {}", parts_.adapters - 1) : std::string()));
+  }
   if (request.max_tokens < 0) return Refused("max_tokens is below 0");
   const auto all = static_cast<int64_t>(request.prompt.size()) + request.max_tokens;
   if (all > MaxContext()) {
@@ -392,6 +397,7 @@ void Engine::PickShare(size_t index) {
       if (parts_.program->ReadRow(share.first_row + row, logits.data) != Status::kOk) return;
       const auto token = static_cast<uint64_t>(sequence.tokens[static_cast<size_t>(next)]);
       sequence.prompt_logprobs.push_back(static_cast<float>(logits[token] - LogSumExp(logits)));
+      if (sequence.request->on_prompt_logits) sequence.request->on_prompt_logits(next, logits);
     }
   }
   if (!share.picks || sequence.OutputLeft() <= 0) return;

@@ -22,6 +22,7 @@ struct EngineParts {
   Scheduler* scheduler = nullptr;
   DecodingChain decoding;
   int32_t vocabulary = 0;
+  int32_t adapters = 0;       // that a request can choose from
   bool shared_pages = false;  // attention can read pages that several sequences refer to
 };
 
@@ -43,7 +44,8 @@ class Engine {
   ~Engine();
 
   // Queues a request; its number. Refused where it can never run: an empty prompt, ids outside the
-  // vocabulary, prompt + max_tokens beyond the context, logit bias on unknown tokens.
+  // vocabulary, prompt + max_tokens beyond the context, logit bias on unknown tokens, an adapter
+  // that is not there.
   Result<uint64_t> Submit(Request request);
 
   // Ends a request before the next step: its choices get kCancelled, its blocks are free. Unknown

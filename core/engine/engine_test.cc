@@ -111,6 +111,31 @@ TEST(Engine, ForksChoicesThatShareThePrompt) {
   }
 }
 
+// All of a request's choices, in every step, also where they start anew after preemption.
+TEST(Engine, KeepsEachRequestsAdapter) {
+  for (const bool shared : {true, false}) {
+    ProgramLimits limits = kLimits;
+    limits.kv_tokens = 200;
+    FakeEngine fake(limits, 4, false, shared);
+    std::vector<Heard> heard(8);
+    for (int32_t i = 0; i < 8; ++i) {
+      Request request = Ask({7, i, 8, 9, 10}, 40, heard[static_cast<size_t>(i)]);
+      request.adapter = i % 4 - 1;
+      request.n = 1 + i % 2;
+      ASSERT_TRUE(fake.engine->Submit(std::move(request)).ok());
+    }
+    while (fake.engine->Step() >= 0) ASSERT_TRUE(fake.engine->Audit());
+    for (int32_t i = 0; i < 8; ++i) {
+      for (int32_t choice = 0; choice <= i % 2; ++choice) {
+        EXPECT_EQ(heard[static_cast<size_t>(i)].tokens[choice],
+                  Expected({7, i, 8, 9, 10}, 40, static_cast<uint64_t>(choice), i % 4 - 1))
+            << i << " " << choice;
+      }
+    }
+    EXPECT_GT(fake.engine->Stats().preemptions, 0);
+  }
+}
+
 TEST(Engine, CopiesSharedPagesInATightPool) {
   ProgramLimits limits = kLimits;
   limits.kv_tokens = 128;
@@ -248,6 +273,13 @@ TEST(Engine, RefusesWhatCanNeverRun) {
   Request biased = Ask({1}, 1, heard);
   biased.bias = {{testing::kVocabulary, 1.0F}};
   EXPECT_FALSE(fake.engine->Submit(std::move(biased)).ok());
+  for (const int32_t adapter : {-2, testing::kAdapters}) {
+    Request adapted = Ask({1}, 1, heard);
+    adapted.adapter = adapter;
+    const auto refused = fake.engine->Submit(std::move(adapted));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("0 to 2 allowed"), std::string::npos);
+  }
   EXPECT_EQ(fake.engine->Step(), -1);
 }
 

@@ -15,25 +15,26 @@
 
 // A model of one integer a token, exact and obvious, for tests of the engine: its attention keeps
 // tokens in the KV pages and hashes all that a token may see, so that any page wrongly shared,
-// copied, reused or cut changes what is generated.
+// copied, reused or cut changes what is generated. An adapter is what the hash begins with.
 namespace tenon::core::testing {
 
 inline constexpr int32_t kVocabulary = 101;
+inline constexpr int32_t kAdapters = 3;
 
 inline int32_t HashStep(int32_t hash, int32_t token) { return (hash * 31 + token + 1) % 10007; }
 
 // What greedy decoding continues `tokens` with.
-inline int32_t Next(const std::vector<int32_t>& tokens, uint64_t seed = 0) {
-  int32_t hash = 0;
+inline int32_t Next(const std::vector<int32_t>& tokens, uint64_t seed = 0, int32_t adapter = -1) {
+  int32_t hash = adapter + 1;
   for (const int32_t token : tokens) hash = HashStep(hash, token);
   return static_cast<int32_t>((static_cast<uint64_t>(hash) + seed) % kVocabulary);
 }
 
-inline std::vector<int32_t> Expected(std::vector<int32_t> prompt, int32_t tokens,
-                                     uint64_t seed = 0) {
+inline std::vector<int32_t> Expected(std::vector<int32_t> prompt, int32_t tokens, uint64_t seed = 0,
+                                     int32_t adapter = -1) {
   std::vector<int32_t> out;
   for (int32_t i = 0; i < tokens; ++i) {
-    out.push_back(Next(prompt, seed));
+    out.push_back(Next(prompt, seed, adapter));
     prompt.push_back(out.back());
   }
   return out;
@@ -77,7 +78,7 @@ class FakeOp final : public Op {
       Slot(batch, span, span.context + i) = *Row(in_, span.first_token + i);
     }
     for (int32_t i = 0; i < span.tokens; ++i) {
-      int32_t hash = 0;
+      int32_t hash = span.adapter + 1;
       for (int32_t slot = 0; slot <= span.context + i; ++slot) {
         hash = HashStep(hash, static_cast<int32_t>(Slot(batch, span, slot)));
       }
@@ -252,6 +253,7 @@ struct FakeEngine {
     parts.scheduler = &scheduler;
     parts.decoding = {{}, &sampler, drafts ? &drafter : nullptr};
     parts.vocabulary = kVocabulary;
+    parts.adapters = kAdapters;
     parts.shared_pages = shared_pages;
     engine = std::make_unique<Engine>(parts);
   }

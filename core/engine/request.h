@@ -53,10 +53,15 @@ struct Request {
   int32_t logprobs = -1;   // top choices to report with each token; -1: no log-probabilities
   int32_t n = 1;           // choices; choice i samples with seed + i
   int32_t priority = 0;
+  int32_t adapter = -1;  // SequenceSpan::adapter of all its choices; -1: none
   std::function<void(const TokenEvent&)> on_event;
 
   // Scoring: log-probability of each prompt token but the first, given those before it.
   std::function<void(Span<const float>)> on_prompt_logprobs;  // prompt.size() - 1 values, once
+  // Comparing, with the above: the model's own logits [vocabulary] that each value came from, and the
+  // index of the prompt token that they predict, ascending from 1. Called on a host thread of the
+  // device; requests that share a step are served side by side.
+  std::function<void(int32_t predicted, Span<const float> logits)> on_prompt_logits;
 };
 
 }  // namespace tenon::core

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "core/pipeline/component_choice.h"
 #include "core/plugins/host.h"
 
 namespace tenon::core {
@@ -122,6 +123,16 @@ Result<void> Components::MakeDecoding(const Pipeline& pipeline) {
                   "its end",
                   where),
       "TN108"};
+}
+
+Result<Adapter*> Components::MakeAdapter(const RegisteredComponent& component,
+                                         const std::string& where) {
+  const ComponentChoice choice = DefaultChoice(component, where);
+  auto made = Make(choice);
+  if (!made.ok()) return made.error();
+  Adapter* adapter = nullptr;
+  TENON_RETURN_IF_ERROR(Take(**made, choice, &adapter));
+  return adapter;
 }
 
 void Components::CollectPasses() {

@@ -38,6 +38,10 @@ class Components {
   Sampler& sampler() const { return *sampler_; }
   Drafter* drafter() const { return drafter_; }  // null where the chain has none
 
+  // Makes an adapter component with its default options, after all others and so ended before them;
+  // `where` stands in messages. Fails as Create does.
+  Result<Adapter*> MakeAdapter(const RegisteredComponent& component, const std::string& where);
+
   // What the components rewrite the Program with: of parallel, attention, quant, device, decoding.
   const std::vector<Pass*>& passes() const { return passes_; }
 

@@ -106,12 +106,23 @@ class FakeDrafter final : public Component, public Drafter, Recorded {
   int32_t Propose(const DecodePoint&, Span<int32_t>) noexcept override { return 0; }
 };
 
+class FakeAdapter final : public Component, public Adapter, Recorded {
+ public:
+  explicit FakeAdapter(const CreateArgs& args) : Recorded("adapter", args) {
+    if (args.options.Int("level") != 3) throw std::invalid_argument("level must be 3");
+  }
+  void* Query(const char* name) noexcept override { return Offer<Adapter>(this, name); }
+  Status Plan(const OpSpec&, PlannedOp*) noexcept override { return Status::kUnsupported; }
+  Status Rewrite(ProgramEditor&, Span<const AdapterDelta>) noexcept override { return Status::kOk; }
+};
+
 class Hollow final : public Component {
  public:
   explicit Hollow(const CreateArgs&) {}
   void* Query(const char*) noexcept override { return nullptr; }
 };
 
+constexpr OptionInfo kLevel[] = {{"level", OptionType::kInt, "3", "A default.", 0, 9}};
 constexpr OptionInfo kFail[] = {{"fail", OptionType::kInt, "0", "Whether to.", 0, 1}};
 
 template <typename T>
@@ -123,6 +134,8 @@ const ComponentInfo* Described(Family family, const char* name, int32_t rank) {
 Registry& Fakes() {
   static const ComponentInfo attention =
       Describe<FakeAttention>(Family::kAttention, "attention", "A fake.", 1, {}, kFail);
+  static const ComponentInfo adapter =
+      Describe<FakeAdapter>(Family::kQuant, "adapter", "A fake.", 0, {}, kLevel);
   static Registry& registry = *[] {
     auto* made = new Registry;
     made->AddBuiltIn(FakeEntry(
@@ -133,7 +146,7 @@ Registry& Fakes() {
                                   Described<FakeProcessor>(Family::kDecoding, "processor", 2),
                                   Described<FakeSampler>(Family::kDecoding, "sampler", 1),
                                   Described<FakeDrafter>(Family::kDecoding, "drafter", 0),
-                                  FakeComponent(Family::kQuant, "broken", 0),
+                                  FakeComponent(Family::kQuant, "broken", 0), &adapter,
                                   Described<Hollow>(Family::kScheduler, "hollow", 0)})));
     return made;
   }();
@@ -180,6 +193,27 @@ TEST(Components, OfferTheirInterfaces) {
       static_cast<void*>(components.passes()[0]),
       static_cast<void*>(static_cast<Pass*>(static_cast<FakeParallel*>(&components.strategy()))))
       << "parallel comes first";
+}
+
+TEST(Components, AdapterIsMadeLastAndEndedFirst) {
+  {
+    auto components = Create("");
+    ASSERT_TRUE(components.ok()) << components.error().message;
+    Events().clear();
+    const auto find = [](const char* name) { return *Fakes().Find(Family::kQuant, name); };
+    const auto adapter = (*components)->MakeAdapter(*find("adapter"), "p.yaml: adapters");
+    ASSERT_TRUE(adapter.ok()) << adapter.error().message;
+    EXPECT_NE(*adapter, nullptr);
+    const auto quant = (*components)->MakeAdapter(*find("quant"), "p.yaml: adapters");
+    ASSERT_FALSE(quant.ok());
+    EXPECT_EQ(quant.error().message,
+              "TN108 p.yaml: adapters: quant: it offers no tenon.quant.adapter/1, which a quant "
+              "component has to; its plugin built in is at fault");
+    EXPECT_THAT(Events(), ElementsAre("+adapter on a device", "+quant on a device"));
+    Events().clear();
+  }
+  EXPECT_THAT(Events(), ElementsAre("-quant", "-adapter", "-sampler", "-processor", "-parallel",
+                                    "-scheduler", "-quant", "-attention", "-device"));
 }
 
 TEST(Components, ConstructorThatThrowsEndsWhatWasMade) {

@@ -48,6 +48,22 @@ TEST(CheckNeeds, ThoseThatFitMeetEveryNeed) {
             "here does");
 }
 
+TEST(CheckNeeds, RefusesEachBitByItsName) {
+  int bits = 0;
+  for (uint32_t i = 0; i < 128; ++i) {
+    const auto bit = static_cast<Capability>(i);
+    if (Describe(bit) == nullptr || bit == Capability::kDeviceCpu) continue;
+    ++bits;
+    for (const Family family : {Family::kAttention, Family::kQuant, Family::kDevice}) {
+      const std::string told = Unmet("flash", {{family, Claim(bit), "the model"}});
+      EXPECT_EQ(told.rfind("TN109 ", 0), 0u) << i << ": " << told;
+      EXPECT_NE(told.find(std::string("does not understand ") + Describe(bit)), std::string::npos)
+          << i << ": " << told;
+    }
+  }
+  EXPECT_GT(bits, 25);
+}
+
 TEST(CheckNeeds, AChainMeetsANeedTogether) {
   const std::vector<Need> needs = {{Family::kDecoding, Claim(Capability::kTreeMask), "a drafter"}};
   EXPECT_EQ(Unmet("paged", needs),

@@ -47,8 +47,9 @@ class Adapter : public OpMaker {
  public:
   static constexpr const char* kName = "tenon.quant.adapter/1";
 
-  // As Pass::Rewrite, after all other passes. The deltas' tensors outlive the adapter; their names
-  // do not outlive the call. kInvalid, after Host::Fail, for a delta whose matrix no op reads.
+  // As Pass::Rewrite, after the parallel strategy and before all passes. The deltas' tensors
+  // outlive the adapter; their names do not outlive the call. kInvalid, after Host::Fail, for a
+  // delta whose matrix no op reads.
   virtual Status Rewrite(ProgramEditor& program, Span<const AdapterDelta> deltas) noexcept = 0;
 
  protected:
