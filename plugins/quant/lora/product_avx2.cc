@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugins/quant/lora/product_levels.h"
+
+namespace tenon::quant {
+
+LoraProductFunction LoraProductAvx2() { return RunLoraProduct; }
+
+}  // namespace tenon::quant
