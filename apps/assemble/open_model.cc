@@ -6,6 +6,8 @@
 #include "apps/pull/pull.h"
 #include "core/pipeline/pipeline.h"
 #include "models/load.h"
+#include "text/sentencepiece_model.h"
+#include "text/tokenizer_json/tokenizer_json.h"
 
 namespace tenon::apps {
 namespace {
@@ -33,11 +35,28 @@ text::Vocabulary VocabularyOf(const models::TokenizerSource& source) {
 }
 
 Result<text::Tokenizer> MakeTokenizer(const models::TokenizerSource& source) {
+  if (source.kind.empty() && source.tokenizer_json.empty() && !source.tokenizer_model.empty()) {
+    return text::OpenSentencePiece({.model = source.tokenizer_model,
+                                    .tokenizer_config_json = source.tokenizer_config_json,
+                                    .chat_template_jinja = source.chat_template_jinja,
+                                    .bos = source.bos,
+                                    .eos = source.eos,
+                                    .pad = source.pad,
+                                    .more_eos = source.more_eos});
+  }
+  if (source.kind.empty() && !source.tokenizer_json.empty()) {
+    return text::OpenTokenizerJson({.tokenizer_json = source.tokenizer_json,
+                                    .tokenizer_config_json = source.tokenizer_config_json,
+                                    .chat_template_jinja = source.chat_template_jinja,
+                                    .bos = source.bos,
+                                    .eos = source.eos,
+                                    .eot = source.eot,
+                                    .unk = source.unk,
+                                    .pad = source.pad,
+                                    .more_eos = source.more_eos});
+  }
   if (source.kind.empty()) {
-    return Error{Status::kUnsupported,
-                 source.tokenizer_json.empty()
-                     ? "its files hold no tokenizer"
-                     : "tokenizer.json is not read yet; only tokenizers in GGUF files are"};
+    return Error{Status::kUnsupported, "its files hold no tokenizer"};
   }
   return text::Tokenizer::Make(VocabularyOf(source));
 }
@@ -79,8 +98,10 @@ Result<std::unique_ptr<OpenedModel>> OpenModel(const std::string& name) {
     opened->tokenizer_problem = tokenizer.error().message;
   }
   opened->more_eos = source.more_eos;
-  if (!source.chat_template.empty()) {
-    auto chat = text::ChatTemplate::Parse(std::string(source.chat_template));
+  std::string chat_template(source.chat_template);
+  if (opened->tokenizer) chat_template = opened->tokenizer->vocabulary().chat_template;
+  if (!chat_template.empty()) {
+    auto chat = text::ChatTemplate::Parse(chat_template);
     if (!chat.ok())
       return At(*path, {chat.error().status, "its chat template: " + chat.error().message});
     opened->chat_template.emplace(std::move(*chat));

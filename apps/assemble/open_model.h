@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tenon/model.h"
+#include "models/stored_model.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -15,7 +15,7 @@ namespace tenon::apps {
 // A model with what its file says of text.
 struct OpenedModel {
   std::string path;
-  std::unique_ptr<Model> model;
+  std::unique_ptr<models::StoredModel> model;
   std::optional<text::Tokenizer> tokenizer;
   std::optional<text::ChatTemplate> chat_template;
   std::vector<int32_t> more_eos;  // ids that end a text besides the tokenizer's own

@@ -158,6 +158,12 @@ Result<core::ProgramLimits> Session::LimitsOf(const SessionOptions& options,
   const uint64_t weights = core::WeightBytes(list, MakersOf());
   limits.kv_bytes = std::min(free_bytes / 4, free_bytes > weights ? (free_bytes - weights) / 2 : 0);
 
+  if (hidden_) {
+    limits.max_context = std::min(limits.max_context, limits.max_tokens);
+    limits.max_logit_rows = limits.max_tokens;
+    return limits;
+  }
+
   const int32_t drafts =
       components_->drafter() != nullptr ? components_->drafter()->MaxTokens() : 0;
   const auto affordable = static_cast<int64_t>(
@@ -177,6 +183,8 @@ Result<void> Session::Rewrite(core::ProgramList& list) {
     return Error{status, fmt::format("{}: {}", pipeline_->Of(Family::kParallel).component->name,
                                      core::TakeFailure())};
   }
+  // Before passes may join the linears that adapters change with what stands around them.
+  TENON_RETURN_IF_ERROR(ApplyAdapters(list));
   for (Pass* pass : components_->passes()) {
     core::ForgetFailure();
     if (const Status status = pass->Rewrite(list); status != Status::kOk) {
@@ -186,22 +194,38 @@ Result<void> Session::Rewrite(core::ProgramList& list) {
   return CheckNeeds(list);
 }
 
+Result<void> Session::ApplyAdapters(core::ProgramList& list) {
+  if (adapters_.empty()) return {};
+  auto adapter = components_->MakeAdapter(*adapter_component_, pipeline_->file + ": adapters");
+  TENON_RETURN_IF_ERROR(adapter);
+  return adapters_.Rewrite(**adapter, list);
+}
+
+Result<void> Session::OpenAdapters(const SessionOptions& options) {
+  if (pipeline_->adapters.empty()) return {};
+  auto component = FindAdapterComponent(*pipeline_, registry_, options.plugin_dirs);
+  TENON_RETURN_IF_ERROR(component);
+  adapter_component_ = *component;
+  auto adapters = Adapters::Open(*pipeline_, *model_->model);
+  TENON_RETURN_IF_ERROR(adapters);
+  adapters_ = std::move(*adapters);
+  return {};
+}
+
 Result<void> Session::Load(const SessionOptions& options) {
   TENON_RETURN_IF_ERROR(LoadPipeline(options));
-  if (!pipeline_->adapters.empty()) {
-    return Error{
-        Status::kUnsupported,
-        fmt::format("{}: adapters: no component applies LoRA adapters yet; take \"{}\" out",
-                    options.pipeline, pipeline_->adapters.begin()->first)};
-  }
+  TENON_RETURN_IF_ERROR(CheckQuantIsNoAdapter(*pipeline_, registry_));
   auto opened = OpenModel(pipeline_->model);
   if (!opened.ok()) {
     return Error{opened.error().status,
                  fmt::format("{}: {}", pipeline_->model_where, opened.error().message)};
   }
   model_ = std::move(*opened);
+  TENON_RETURN_IF_ERROR(OpenAdapters(options));
   core::ProgramList list;
-  auto outputs = model_->model->Emit(list);
+  hidden_ = options.purpose == Purpose::kEmbed ||
+            (options.purpose == Purpose::kExplain && model_->model->Info().encoder);
+  auto outputs = hidden_ ? model_->model->EmitHidden(list) : model_->model->Emit(list);
   TENON_RETURN_IF_ERROR(outputs);
   TENON_RETURN_IF_ERROR(CheckNeeds(list));
   auto components = core::Components::Create(*pipeline_);
@@ -215,6 +239,7 @@ Result<void> Session::Load(const SessionOptions& options) {
                                         options.progress ? &ShowProgress : nullptr);
   TENON_RETURN_IF_ERROR(program);
   program_ = std::move(*program);
+  if (hidden_) return {};
 
   core::EngineParts parts;
   parts.program = program_.get();
@@ -222,6 +247,7 @@ Result<void> Session::Load(const SessionOptions& options) {
   parts.scheduler = &components_->scheduler();
   parts.decoding = {components_->processors(), &components_->sampler(), components_->drafter()};
   parts.vocabulary = model_->model->Info().vocabulary;
+  parts.adapters = static_cast<int32_t>(adapters_.All().size());
   parts.shared_pages =
       pipeline_->Of(Family::kAttention).component->info->capabilities.Has(Capability::kSharedPages);
   engine_ = std::make_unique<core::Engine>(parts);

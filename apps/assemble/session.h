@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/assemble/adapters.h"
 #include "apps/assemble/open_model.h"
 #include "core/engine/engine.h"
 #include "core/pipeline/components.h"
@@ -15,6 +16,13 @@
 
 namespace tenon::apps {
 
+// What a session's Program gives.
+enum class Purpose {
+  kGenerate,  // logits; there is an engine
+  kEmbed,     // hidden states of all of a step's rows; a sequence runs within one step
+  kExplain,   // kEmbed of an encoder, kGenerate of all others
+};
+
 struct SessionOptions {
   std::string pipeline;                  // path of the YAML file
   std::vector<std::string> overrides;    // --set family.key=value
@@ -22,6 +30,7 @@ struct SessionOptions {
   int32_t logit_rows = 0;  // most rows of logits a step; 0: as many as sequences and drafts need
   int32_t sequences = 0;   // at least this many at once; 0: as the scheduler's option says
   bool progress = false;   // a bar on stderr while it loads
+  Purpose purpose = Purpose::kGenerate;
 };
 
 // Loads what the search folders hold, and the plugins linked in (none in the usual build; where
@@ -34,6 +43,7 @@ class Session {
  public:
   static Result<std::unique_ptr<Session>> Open(const SessionOptions& options);
 
+  // REQUIRES: it was opened to generate.
   core::Engine& engine() { return *engine_; }
   core::Program& program() { return *program_; }
   const core::Pipeline& pipeline() const { return *pipeline_; }
@@ -42,6 +52,7 @@ class Session {
   const text::Tokenizer* tokenizer() const {
     return model_->tokenizer ? &*model_->tokenizer : nullptr;
   }
+  const Adapters& adapters() const { return adapters_; }
   Device& device() { return components_->device(); }
   const Capabilities& Needs(Family family) const { return needs_[static_cast<size_t>(family)]; }
   double load_ms() const { return load_ms_; }
@@ -51,6 +62,8 @@ class Session {
   Result<void> Load(const SessionOptions& options);
   Result<void> LoadPipeline(const SessionOptions& options);
   Result<void> Rewrite(core::ProgramList& list);
+  Result<void> OpenAdapters(const SessionOptions& options);
+  Result<void> ApplyAdapters(core::ProgramList& list);
   Result<void> CheckNeeds(const core::ProgramList& list);
   core::Makers MakersOf();
   Result<core::ProgramLimits> LimitsOf(const SessionOptions& options,
@@ -59,10 +72,13 @@ class Session {
   core::Registry registry_;
   std::unique_ptr<OpenedModel> model_;
   std::optional<core::Pipeline> pipeline_;
+  Adapters adapters_;
+  const core::RegisteredComponent* adapter_component_ = nullptr;  // where there are adapters
   std::unique_ptr<core::Components> components_;
   std::array<Capabilities, kFamilyCount> needs_{};
   std::unique_ptr<core::Program> program_;
   std::unique_ptr<core::Engine> engine_;
+  bool hidden_ = false;  // the Program gives hidden states
   double load_ms_ = 0;
 };
 

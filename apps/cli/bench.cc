@@ -3,8 +3,10 @@
 #include <chrono>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "apps/cli/command.h"
+#include "apps/cli/machine_limits.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -20,7 +22,18 @@ struct BenchArguments {
   std::string batch = "1";
   std::string depth = "0";
   int32_t repeat = 5;
+  std::string adapter;
+  bool machine = false;
+  int32_t threads = 0;
   bool json = false;
+};
+
+// One round: `tokens` of each of `batch` sequences, after `depth` others.
+struct Round {
+  int32_t batch;
+  int32_t depth;
+  int32_t tokens;
+  int32_t adapter;  // core::Request::adapter
 };
 
 struct Measured {
@@ -51,13 +64,15 @@ Error Interrupted() { return {Status::kCancelled, "interrupted"}; }
 
 // Seconds that the last `tokens` of each of `batch` prompts of depth + tokens take. Steps in which
 // the depth ends count by their share of tokens.
-Result<double> PrefillOnce(Session& session, int32_t batch, int32_t depth, int32_t tokens,
-                           std::mt19937& random, const InterruptGuard& interrupt) {
+Result<double> PrefillOnce(Session& session, const Round& round, std::mt19937& random,
+                           const InterruptGuard& interrupt) {
+  const auto [batch, depth, tokens, adapter] = round;
   core::Engine& engine = session.engine();
   for (int32_t i = 0; i < batch; ++i) {
     core::Request request;
     request.prompt = RandomTokens(random, depth + tokens, session.model().model->Info().vocabulary);
     request.max_tokens = 0;
+    request.adapter = adapter;
     TENON_RETURN_IF_ERROR(engine.Submit(std::move(request)));
   }
   const int64_t skip = int64_t{batch} * depth;
@@ -78,8 +93,9 @@ Result<double> PrefillOnce(Session& session, int32_t batch, int32_t depth, int32
 }
 
 // Seconds that `tokens` more for each of `batch` sequences take, once all have their first.
-Result<double> DecodeOnce(Session& session, int32_t batch, int32_t depth, int32_t tokens,
-                          std::mt19937& random, const InterruptGuard& interrupt) {
+Result<double> DecodeOnce(Session& session, const Round& round, std::mt19937& random,
+                          const InterruptGuard& interrupt) {
+  const auto [batch, depth, tokens, adapter] = round;
   core::Engine& engine = session.engine();
   int32_t started = 0;
   for (int32_t i = 0; i < batch; ++i) {
@@ -87,6 +103,7 @@ Result<double> DecodeOnce(Session& session, int32_t batch, int32_t depth, int32_
     request.prompt =
         RandomTokens(random, std::max(depth, 1), session.model().model->Info().vocabulary);
     request.max_tokens = tokens + 1;
+    request.adapter = adapter;
     request.sampling.temperature = 0;
     request.on_event = [&started, first = true](const core::TokenEvent& event) mutable {
       started += first && event.token >= 0 ? 1 : 0;
@@ -114,13 +131,16 @@ Result<double> DecodeOnce(Session& session, int32_t batch, int32_t depth, int32_
 
 Result<Measured> Measure(Session& session, const BenchArguments& arguments, bool prefill,
                          int32_t batch, int32_t depth, const InterruptGuard& interrupt) {
+  const auto adapter = AdapterNumber(session, arguments.adapter);
+  TENON_RETURN_IF_ERROR(adapter);
   const int32_t tokens = prefill ? arguments.prompt_tokens : arguments.gen_tokens;
+  const Round work{batch, depth, tokens, *adapter};
   Measured measured{prefill ? "prefill" : "decode", batch, depth, int64_t{batch} * tokens, {}, {}};
   std::mt19937 random(1234);
   // The first round warms caches and pages and is not counted.
   for (int32_t round = 0; round <= arguments.repeat; ++round) {
-    auto seconds = prefill ? PrefillOnce(session, batch, depth, tokens, random, interrupt)
-                           : DecodeOnce(session, batch, depth, tokens, random, interrupt);
+    auto seconds = prefill ? PrefillOnce(session, work, random, interrupt)
+                           : DecodeOnce(session, work, random, interrupt);
     TENON_RETURN_IF_ERROR(seconds);
     if (round == 0) continue;
     measured.rates.push_back(static_cast<double>(measured.tokens) / *seconds);
@@ -227,12 +247,39 @@ int Bench(const BenchArguments& arguments) {
   return kSuccess;
 }
 
+int BenchMachine(const BenchArguments& arguments) {
+  const cpu::IsaChoice& choice = cpu::EnvironmentIsa();
+  if (choice.status != Status::kOk) return Report({choice.status, choice.message});
+  const int32_t threads = arguments.threads > 0
+                              ? arguments.threads
+                              : static_cast<int32_t>(std::thread::hardware_concurrency());
+  const MachineLimits limits = MeasureMachine(choice.isa, std::max(threads, 1));
+  if (arguments.json) {
+    fmt::print("{}\n", nlohmann::json{{"isa", limits.isa},
+                                      {"threads", limits.threads},
+                                      {"ops_per_s", limits.ops_per_s},
+                                      {"read_bytes_per_s", limits.read_bytes_per_s}}
+                           .dump());
+    return kSuccess;
+  }
+  fmt::print("{} threads, {}\n", limits.threads, limits.isa);
+  for (const auto& [type, rate] : limits.ops_per_s) {
+    fmt::print("{:<5} {:8.2f} TOP/s   multiply-adds on registers, two operations each\n", type,
+               rate * 1e-12);
+  }
+  fmt::print("read  {:8.1f} GB/s    out of memory\n", limits.read_bytes_per_s * 1e-9);
+  return kSuccess;
+}
+
 }  // namespace
 
 void AddBench(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<BenchArguments>();
   CLI::App* command = app.add_subcommand("bench", "prefill and decode rates on random tokens");
   AddPipelineArguments(*command, arguments->session);
+  CLI::Option* pipeline = command->get_option("PIPELINE");
+  pipeline->required(false);
+  AddAdapterArgument(*command, arguments->adapter);
   command
       ->add_option("--prompt-tokens", arguments->prompt_tokens,
                    "tokens a prompt; 0: no prefill rows")
@@ -251,8 +298,20 @@ void AddBench(CLI::App& app, int& exit_code) {
   command->add_option("--repeat", arguments->repeat, "counted runs, after one that is not")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command->add_flag("--machine", arguments->machine,
+                    "measure this machine's limits instead (arithmetic peaks, memory reads)");
+  command
+      ->add_option("--threads", arguments->threads,
+                   "with --machine: threads at once; 0: all processors")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   command->add_flag("--json", arguments->json, "one JSON document");
-  command->callback([arguments, &exit_code] {
+  command->callback([arguments, pipeline, &exit_code] {
+    if (arguments->machine) {
+      exit_code = BenchMachine(*arguments);
+      return;
+    }
+    if (pipeline->count() == 0) throw CLI::RequiredError("PIPELINE");
     arguments->session.progress = isatty(STDERR_FILENO) != 0;
     exit_code = Bench(*arguments);
   });

@@ -69,6 +69,14 @@ void AddPipelineArguments(CLI::App& command, SessionOptions& options) {
       ->allow_extra_args(false);
 }
 
+void AddAdapterArgument(CLI::App& command, std::string& name) {
+  command.add_option("--adapter", name, "one of the pipeline's adapters: by name (default: none)");
+}
+
+Result<int32_t> AdapterNumber(const Session& session, const std::string& name) {
+  return name.empty() ? Result<int32_t>(-1) : session.adapters().NumberOf(name);
+}
+
 Result<std::string> ReadFile(const std::string& path, size_t most) {
   std::ifstream file;
   if (path != "-") {

@@ -21,9 +21,12 @@ inline constexpr int kInterrupted = 130;
 void AddRun(CLI::App& app, int& exit_code);
 void AddBench(CLI::App& app, int& exit_code);
 void AddScore(CLI::App& app, int& exit_code);
+void AddCompare(CLI::App& app, int& exit_code);
 void AddTokenize(CLI::App& app, int& exit_code);
+void AddEmbed(CLI::App& app, int& exit_code);
 void AddExplain(CLI::App& app, int& exit_code);
 void AddPlugins(CLI::App& app, int& exit_code);
+void AddModels(CLI::App& app, int& exit_code);
 void AddDevices(CLI::App& app, int& exit_code);
 void AddPull(CLI::App& app, int& exit_code);
 
@@ -40,6 +43,12 @@ CLI::Validator WholeNumber();
 
 // Adds PIPELINE, --set and --plugin-dir.
 void AddPipelineArguments(CLI::App& command, SessionOptions& options);
+
+// Adds --adapter, which sets `name`.
+void AddAdapterArgument(CLI::App& command, std::string& name);
+
+// core::Request::adapter of that name, -1 of the empty one; kNotFound lists those that there are.
+Result<int32_t> AdapterNumber(const Session& session, const std::string& name);
 
 // The whole of a file, or of standard input for "-". At most `most` bytes.
 Result<std::string> ReadFile(const std::string& path, size_t most);

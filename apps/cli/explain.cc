@@ -37,6 +37,19 @@ nlohmann::json ComponentsOf(const Session& session) {
   return out;
 }
 
+nlohmann::json AdaptersOf(const Session& session) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const Adapters::Named& adapter : session.adapters().All()) {
+    out.push_back({{"name", adapter.name},
+                   {"folder", adapter.folder},
+                   {"rank", adapter.stored.Rank()},
+                   {"targets", adapter.stored.Targets()},
+                   {"matrices", adapter.stored.Matrices().size()},
+                   {"bytes", adapter.stored.Bytes()}});
+  }
+  return out;
+}
+
 nlohmann::json Document(Session& session) {
   const core::ProgramMemory& memory = session.program().Memory();
   const ModelInfo& model = session.model().model->Info();
@@ -53,10 +66,12 @@ nlohmann::json Document(Session& session) {
             {"path", session.model().path},
             {"parameters", model.parameters},
             {"vocabulary", model.vocabulary},
+            {"hidden", model.hidden},
             {"layers", model.layers}}},
           {"pipeline", session.pipeline().text},
           {"notes", session.pipeline().notes},
           {"components", ComponentsOf(session)},
+          {"adapters", AdaptersOf(session)},
           {"memory",
            {{"weights_bytes", memory.weights_bytes},
             {"kv_bytes", memory.kv_bytes},
@@ -86,6 +101,20 @@ void PrintComponent(const std::string& family, const nlohmann::json& component) 
   }
 }
 
+void PrintAdapters(const nlohmann::json& adapters) {
+  if (!adapters.empty()) fmt::print("adapters:\n");
+  for (const auto& adapter : adapters) {
+    std::string targets;
+    for (const auto& target : adapter["targets"]) {
+      targets += (targets.empty() ? "" : ", ") + target.get<std::string>();
+    }
+    fmt::print("  {:<10} rank {}, {} matrices ({}), {:.1f} MB  {}\n",
+               adapter["name"].get<std::string>(), adapter["rank"].get<int64_t>(),
+               adapter["matrices"].get<size_t>(), targets, Megabytes(adapter["bytes"]),
+               adapter["folder"].get<std::string>());
+  }
+}
+
 void PrintText(const nlohmann::json& document) {
   const auto& model = document["model"];
   fmt::print("model {} ({}, {:.1f} M parameters, {} layers, vocabulary {})\n  {}\n\n",
@@ -103,6 +132,7 @@ void PrintText(const nlohmann::json& document) {
     }
     for (const auto& link : component) PrintComponent(family, link);
   }
+  PrintAdapters(document["adapters"]);
   const auto& memory = document["memory"];
   fmt::print(
       "\nmemory: weights {:.1f} MB, KV {:.1f} MB ({} pages of {} tokens, {} bytes a token, context "
@@ -142,6 +172,7 @@ void AddExplain(CLI::App& app, int& exit_code) {
   AddPipelineArguments(*command, arguments->session);
   command->add_flag("--json", arguments->json, "one JSON document");
   command->callback([arguments, &exit_code] {
+    arguments->session.purpose = Purpose::kExplain;
     arguments->session.progress = isatty(STDERR_FILENO) != 0;
     exit_code = Explain(*arguments);
   });

@@ -29,6 +29,7 @@ core::Request RequestOf(const Session& session, const GenerationOptions& options
   request.sampling.seed = options.seed ? *options.seed : std::random_device{}();
   if (options.greedy) request.sampling.temperature = 0;
   request.logprobs = options.logprobs;
+  request.adapter = options.adapter;
   if (session.tokenizer() != nullptr && !options.ignore_eos) {
     const auto ends = session.tokenizer()->EndOfGeneration();
     request.stop_tokens.assign(ends.begin(), ends.end());

@@ -18,6 +18,7 @@ struct GenerationOptions {
   bool greedy = false;
   bool ignore_eos = false;
   int32_t logprobs = -1;
+  int32_t adapter = -1;  // core::Request::adapter
 };
 inline constexpr int32_t kDefaultMaxTokens = 256;
 

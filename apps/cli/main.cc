@@ -54,9 +54,12 @@ int Main(int argc, char** argv) {
   AddRun(app, exit_code);
   AddBench(app, exit_code);
   AddScore(app, exit_code);
+  AddCompare(app, exit_code);
   AddTokenize(app, exit_code);
+  AddEmbed(app, exit_code);
   AddExplain(app, exit_code);
   AddPlugins(app, exit_code);
+  AddModels(app, exit_code);
   AddDevices(app, exit_code);
   AddPull(app, exit_code);
   try {

@@ -19,6 +19,7 @@ struct RunArguments {
   std::string prompt;
   std::string prompt_file;
   std::string token_ids;
+  std::string adapter;
   bool has_prompt = false;
   bool has_token_ids = false;
   bool chat = false;
@@ -112,7 +113,7 @@ int Chat(const RunArguments& arguments, Session& session) {
   }
 }
 
-int Run(const RunArguments& arguments) {
+int Run(RunArguments& arguments) {
   const int given = int{arguments.has_prompt} + int{!arguments.prompt_file.empty()} +
                     int{arguments.has_token_ids} + int{arguments.chat};
   if (given > 1 || (given == 0 && isatty(STDIN_FILENO) != 0)) {
@@ -127,6 +128,9 @@ int Run(const RunArguments& arguments) {
   }
   auto session = Session::Open(arguments.session);
   if (!session.ok()) return Report(session.error());
+  const auto adapter = AdapterNumber(**session, arguments.adapter);
+  if (!adapter.ok()) return Report(adapter.error());
+  arguments.generation.adapter = *adapter;
   return arguments.chat ? Chat(arguments, **session) : RunOnce(arguments, **session);
 }
 
@@ -136,6 +140,7 @@ void AddRun(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<RunArguments>();
   CLI::App* command = app.add_subcommand("run", "generate text");
   AddPipelineArguments(*command, arguments->session);
+  AddAdapterArgument(*command, arguments->adapter);
   GenerationOptions& options = arguments->generation;
   CLI::Option* prompt = command->add_option("--prompt", arguments->prompt, "the prompt");
   command->add_option("--prompt-file", arguments->prompt_file,

@@ -18,15 +18,17 @@ struct ScoreArguments {
   std::string text_file;
   int32_t window = 512;
   int32_t windows = 16;
+  std::string adapter;
   bool json = false;
 };
 
 // Sum of the negative log-likelihoods of the window's tokens but the first.
-Result<double> ScoreWindow(Session& session, std::vector<int32_t> ids,
+Result<double> ScoreWindow(Session& session, std::vector<int32_t> ids, int32_t adapter,
                            const InterruptGuard& interrupt) {
   core::Request request;
   request.prompt = std::move(ids);
   request.max_tokens = 0;
+  request.adapter = adapter;
   double nll = NAN;
   std::string problem;
   request.on_prompt_logprobs = [&](Span<const float> logprobs) {
@@ -53,6 +55,8 @@ int Score(const ScoreArguments& arguments) {
     return Report({Status::kUnsupported,
                    "the model has no usable tokenizer: " + session.model().tokenizer_problem});
   }
+  const auto adapter = AdapterNumber(session, arguments.adapter);
+  if (!adapter.ok()) return Report(adapter.error());
   auto ids = session.tokenizer()->Encode(*text, {});
   if (!ids.ok()) return Report(ids.error());
   const auto window = static_cast<size_t>(arguments.window);
@@ -66,8 +70,8 @@ int Score(const ScoreArguments& arguments) {
   double sum = 0;
   for (size_t i = 0; i < windows; ++i) {
     const auto begin = ids->begin() + static_cast<std::ptrdiff_t>(i * window);
-    auto nll =
-        ScoreWindow(session, {begin, begin + static_cast<std::ptrdiff_t>(window)}, interrupt);
+    auto nll = ScoreWindow(session, {begin, begin + static_cast<std::ptrdiff_t>(window)}, *adapter,
+                           interrupt);
     if (!nll.ok()) return Report(nll.error());
     sum += *nll;
     chunk_nll.push_back(*nll / static_cast<double>(window - 1));
@@ -94,6 +98,7 @@ void AddScore(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<ScoreArguments>();
   CLI::App* command = app.add_subcommand("score", "perplexity of a text");
   AddPipelineArguments(*command, arguments->session);
+  AddAdapterArgument(*command, arguments->adapter);
   command->add_option("--text-file", arguments->text_file, "the text, UTF-8; - is stdin")
       ->required();
   command->add_option("--window", arguments->window, "tokens scored together, each window alone")

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/compare/report_html.h"
+
+#include <cmath>
+#include <set>
+
+#include "apps/compare/svg.h"
+#include "fmt/format.h"
+
+namespace tenon::apps {
+namespace {
+
+constexpr const char* kHead = R"(<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>tenon compare</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color: #1c2733 }
+h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
+table { border-collapse: collapse; width: 100% } td, th { padding: .3em .6em; border-bottom: 1px solid #d8dee4; text-align: right }
+td:first-child, th:first-child { text-align: left } pre { background: #f4f6f8; padding: 1em; overflow: auto }
+.verdict { white-space: pre-line; padding: 1em; border-left: 5px solid #2f7d4f; background: #f1f7f3 }
+.failed { border-color: #b3372f; background: #fbf1f0 } .pair { display: flex; flex-wrap: wrap; gap: 1em }
+.pair > * { flex: 1 1 20em; min-width: 0 } svg { width: 100%; font-size: 13px } svg.half { max-width: 24em }
+.axis { stroke: #8b98a5; stroke-dasharray: 3 3 } .frame { fill: none; stroke: #c5ced6 } text { fill: #1c2733 }
+.interval { stroke: #24507e; stroke-width: 4 } .value { fill: #24507e } .sample { fill: #e08a2b; fill-opacity: .6 }
+.a { fill: #24507e } .b { fill: #e08a2b }
+</style></head><body>
+)";
+
+std::string SpeedTable(const Comparison& comparison) {
+  std::string out =
+      "<table><tr><th>speed</th><th>A</th><th>B</th><th>B is faster by</th><th>interval</th>"
+      "<th>smallest that would be found</th></tr>\n";
+  for (const SpeedRow& row : comparison.speed) {
+    out += fmt::format(
+        "<tr><td>{} ({})</td><td>{:.3f}</td><td>{:.3f}</td><td>{:.3f}×</td><td>{:.3f} to "
+        "{:.3f}</td><td>{:.1f} %</td></tr>\n",
+        Escaped(row.name), Escaped(row.unit), row.a, row.b, std::exp(row.gain.value),
+        std::exp(row.gain.low), std::exp(row.gain.high), 100 * (std::exp(row.gain.detectable) - 1));
+  }
+  return out + "</table>\n";
+}
+
+std::string Forest(const Comparison& comparison) {
+  std::vector<ForestLine> lines;
+  for (const SpeedRow& row : comparison.speed) {
+    ForestLine line{
+        row.name, std::exp(row.gain.value), std::exp(row.gain.low), std::exp(row.gain.high), {}};
+    const bool rate = row.unit == "tok/s";
+    for (size_t i = 0; i < row.each_a.size(); ++i) {
+      if (row.each_a[i] <= 0 || row.each_b[i] <= 0) continue;
+      line.samples.push_back(rate ? row.each_b[i] / row.each_a[i] : row.each_a[i] / row.each_b[i]);
+    }
+    lines.push_back(std::move(line));
+  }
+  return ForestPlot(lines);
+}
+
+std::string Plugins(const Comparison& comparison) {
+  std::set<std::string> names;
+  for (const auto* arm : {&comparison.plugins_a, &comparison.plugins_b}) {
+    for (const auto& [name, seconds] : *arm) names.insert(name);
+  }
+  std::vector<BarPair> bars;
+  const auto of = [](const std::map<std::string, double>& arm, const std::string& name) {
+    const auto found = arm.find(name);
+    return found == arm.end() ? 0.0 : found->second;
+  };
+  for (const std::string& name : names) {
+    bars.push_back({name, of(comparison.plugins_a, name), of(comparison.plugins_b, name)});
+  }
+  return BarPlot(bars);
+}
+
+std::string QualityTables(const Quality& q) {
+  std::string out = fmt::format(
+      "<table><tr><th>quality</th><th>value</th><th>interval</th></tr>\n"
+      "<tr><td>KL(A ‖ B), nats a position</td><td>{:.3g}</td><td>{:.3g} to {:.3g}</td></tr>\n"
+      "<tr><td>largest KL of a position</td><td>{:.3g}</td><td></td></tr>\n"
+      "<tr><td>same first choice</td><td>{:.2f} %</td><td>{:.2f} to {:.2f} %</td></tr>\n"
+      "<tr><td>perplexity, A and B</td><td>{:.4f}, {:.4f}</td><td></td></tr>\n"
+      "<tr><td>perplexity, change</td><td>{:+.3f} %</td><td>{:+.3f} to {:+.3f} %</td></tr>\n"
+      "<tr><td>identical outputs</td><td>{:.0f} %</td><td>{:.0f} to {:.0f} %</td></tr></table>\n",
+      q.kl.value, q.kl.low, q.kl.high, q.largest_kl, 100 * q.same_top.value, 100 * q.same_top.low,
+      100 * q.same_top.high, q.ppl_a, q.ppl_b, 100 * (std::exp(q.nll_change.value) - 1),
+      100 * (std::exp(q.nll_change.low) - 1), 100 * (std::exp(q.nll_change.high) - 1),
+      100 * q.identical.value, 100 * q.identical.low, 100 * q.identical.high);
+  if (q.divergences.empty()) return out;
+  out +=
+      "<h2>Where outputs part</h2>\n<table><tr><th>prompt</th><th>token</th><th>A chose</th>"
+      "<th>B chose</th><th>A's gap between the two, nats</th></tr>\n";
+  for (const Divergence& d : q.divergences) {
+    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                       d.prompt + 1, d.token + 1, d.chosen_a, d.chosen_b,
+                       d.gap ? fmt::format("{:.4f}", *d.gap) : "beyond the choices kept");
+  }
+  return out + "</table>\n";
+}
+
+std::string Arm(const char* name, const ArmText& arm) {
+  return fmt::format(
+      "<div><h3>{}: {}</h3><p>{:.1f} MB, loaded in {:.0f} ms</p><pre>{}</pre></div>\n", name,
+      Escaped(arm.title), static_cast<double>(arm.memory_bytes) * 1e-6, arm.load_ms,
+      Escaped(arm.pipeline));
+}
+
+}  // namespace
+
+std::string ReportHtml(const ArmText& a, const ArmText& b, const Comparison& comparison,
+                       const Verdict& verdict) {
+  std::string out = kHead;
+  out += fmt::format("<h1>A: {} · B: {}</h1>\n", Escaped(a.title), Escaped(b.title));
+  std::string text = verdict.text;
+  for (const std::string& failure : verdict.failures) text += "\nfailed: " + failure;
+  out += fmt::format("<p class=\"verdict{}\">{}</p>\n", verdict.passed ? "" : " failed",
+                     Escaped(text));
+  out += "<h2>Speed of B against A</h2>\n" + SpeedTable(comparison) + Forest(comparison);
+  out += "<div class=\"pair\">\n";
+  for (size_t i = 0; i < std::min<size_t>(2, comparison.speed.size()); ++i) {
+    const SpeedRow& row = comparison.speed[i];
+    out += ScatterPlot(row.name + ", prompt by prompt", row.unit, row.each_a, row.each_b);
+  }
+  out += "</div>\n<h2>Time by plugin</h2>\n" + Plugins(comparison);
+  if (comparison.quality) {
+    out += "<h2>Quality of B against A</h2>\n" + QualityTables(*comparison.quality);
+  }
+  out += "<h2>The arms</h2>\n<div class=\"pair\">\n" + Arm("A", a) + Arm("B", b) + "</div>\n";
+  return out + "</body></html>\n";
+}
+
+}  // namespace tenon::apps
