@@ -14,7 +14,7 @@ import unittest
 import tenon_process
 from tenon_process import config, data, finish, generate, interrupt, start, tenon, tiny
 
-COMMANDS = ("run", "bench", "score", "tokenize", "explain", "plugins", "devices", "pull")
+COMMANDS = ("run", "bench", "score", "compare", "tokenize", "embed", "explain", "plugins", "models", "devices", "pull")
 DEFAULT = "smollm2-135m-instruct"
 
 
@@ -67,7 +67,8 @@ class Commands(CliTest):
                       ["run", default, "--prompt", "a", "--logprobs", "1000"],
                       ["bench", default, "--repeat", "0"], ["bench", default, "--gen-tokens", "-1"],
                       ["score", default], ["score", default, "--text-file", "x", "--window", "1"],
-                      ["tokenize"], ["explain"], ["pull"], ["plugins", "extra"], ["devices", "--nope"]):
+                      ["tokenize"], ["embed"], ["embed", default, "--pooling", "median"],
+                      ["embed", default, "--max-tokens", "0"], ["explain"], ["pull"], ["plugins", "extra"], ["devices", "--nope"]):
             self.expect(2, tenon(*wrong), "--help" if "--chat" not in wrong[2:] and
                         "--token-ids" not in wrong else "tenon run")
             self.assertNotIn("0000000", tenon(*wrong).err, "a range nobody can read")
@@ -567,6 +568,111 @@ class Tokenize(CliTest):
             self.assertEqual(back.document(), text)
 
 
+class Embed(CliTest):
+    """Sentence embeddings. Needs all-minilm-l6-v2."""
+
+    PIPELINE = "embed.yaml"
+
+    def embed(self, lines, *arguments, pipeline=PIPELINE):
+        stdin = "".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+        return tenon("embed", config(pipeline), *arguments, stdin=stdin.encode())
+
+    def vectors(self, texts, *arguments, pipeline=PIPELINE):
+        ended = self.embed([json.dumps(text) + "\n" for text in texts], *arguments, pipeline=pipeline)
+        self.expect(0, ended)
+        lines = ended.out.splitlines()
+        self.assertEqual(len(lines), len(texts), ended.said)
+        return [json.loads(line) for line in lines]
+
+    def cases(self):
+        return json.loads(pathlib.Path(data("golden/embeddings-minilm.json")).read_text())["cases"]
+
+    def close(self, got, want):
+        self.assertEqual(len(got), len(want))
+        self.assertLess(max(abs(a - b) for a, b in zip(got, want)), 1e-3)
+
+    def test_texts_and_ids_give_the_references_vectors(self):
+        cases = self.cases()
+        for key in ("text", "ids"):
+            for case, vector in zip(cases, self.vectors([case[key] for case in cases])):
+                self.close(vector, case["embedding"])
+
+    def test_the_order_stays_and_no_text_depends_on_another(self):
+        ids = [[101] + [1000 + 7 * i + j for j in range(1 + i * 37 % 90)] + [102] for i in range(60)]
+        together = self.vectors(ids)
+        for i in (0, 13, 59):
+            self.assertEqual(self.vectors([ids[i]]), [together[i]])
+
+    def test_pooling_and_length_are_choices(self):
+        case = self.cases()[0]
+        mean, cls, last, most = (self.vectors([case["ids"]], "--pooling", mode)[0]
+                                 for mode in ("mean", "cls", "last", "max"))
+        self.close(mean, case["embedding"])
+        for other in (cls, last, most):
+            self.assertNotEqual(other, mean)
+            self.assertAlmostEqual(sum(v * v for v in other), 1, places=4)
+        plain = self.vectors([case["ids"]], "--no-normalize")[0]
+        length = sum(v * v for v in plain) ** 0.5
+        self.assertGreater(abs(length - 1), 0.01)
+        self.close([v / length for v in plain], mean)
+
+    def test_json_is_one_document(self):
+        cases = self.cases()
+        ended = self.embed([json.dumps(case["ids"]) + "\n" for case in cases], "--json")
+        self.expect(0, ended)
+        document = ended.document()
+        self.assertEqual({key: document[key] for key in ("dimensions", "pooling", "normalized", "max_tokens")},
+                         {"dimensions": 384, "pooling": "mean", "normalized": True, "max_tokens": 256})
+        self.assertEqual(len(document["embeddings"]), len(cases))
+        self.close(document["embeddings"][1], cases[1]["embedding"])
+        empty = self.embed([], "--json")
+        self.assertEqual(empty.document()["embeddings"], [], empty.said)
+
+    def test_bad_lines_are_named_after_what_was_done(self):
+        for line in ("hello", "5", '"open', "{}", "[]", "[-1]", "[30522]", "[1.5]", '["1"]', "[" * 100000,
+                     json.dumps([5] * 2000)):
+            ended = self.embed(["[101, 102]\n", "\n", line + "\n", "[101, 102]\n"])
+            self.assertEqual(ended.code, 1, ended.said)
+            self.assertIn("stdin:3: ", ended.err)
+            self.assertEqual(ended.out.count("\n"), 1, ended.said)
+
+    def test_long_texts_are_cut_and_it_says_so(self):
+        text = "word " * 1000
+        ended = self.embed([json.dumps(text) + "\n", json.dumps("word") + "\n"])
+        self.assertEqual(ended.code, 0, ended.said)
+        self.assertIn("1 of 2 texts were cut at 256 tokens", ended.err)
+        short = self.vectors(["word " * 254])
+        self.close(json.loads(ended.out.splitlines()[0]), short[0])
+        self.expect(1, self.embed([], "--max-tokens", "513"), "--max-tokens is 513; 1 to 512 allowed")
+
+    def test_who_waits_for_an_answer_gets_it(self):
+        process = start("embed", config(self.PIPELINE))
+        for _ in range(3):
+            process.stdin.write(b"[101, 4937, 102]\n")
+            process.stdin.flush()
+            self.assertEqual(len(json.loads(process.stdout.readline())), 384)
+        interrupt(process)
+        self.assertEqual(finish(process).code, 130)
+
+    def test_nobody_to_read_is_a_failure(self):
+        with open("/dev/full", "wb") as full:
+            ended = tenon("embed", config(self.PIPELINE), stdin=b"[101, 102]\n", stdout=full)
+            self.assertEqual(ended.code, 1, ended.said)
+
+    def test_a_decoder_gives_its_last_token(self):
+        ids = [[1, 7, 3, 9, 2], [5]]
+        vectors = self.vectors(ids, *tiny(), pipeline="default.yaml")
+        self.assertEqual(self.vectors(ids, "--pooling", "last", *tiny(), pipeline="default.yaml"), vectors)
+        self.assertNotEqual(self.vectors(ids, "--pooling", "mean", *tiny(), pipeline="default.yaml"), vectors)
+        self.expect(1, self.embed(['"text"\n'], *tiny(), pipeline="default.yaml"), "stdin:1: ", "tokenizer")
+
+    def test_an_encoder_is_explained_and_does_not_run(self):
+        document = tenon("explain", config(self.PIPELINE), "--json").document()
+        self.assertEqual(document["memory"]["kv_bytes"], 0)
+        self.assertIn("bidirectional_attention", {op["kind"] for op in document["ops"]})
+        self.expect(1, tenon("run", config(self.PIPELINE), "--token-ids", "101,102"), "is an encoder", "tenon embed")
+
+
 class Configs(CliTest):
     def test_every_pipeline_runs(self):
         devices = tenon("devices", "--json").document()["devices"]
@@ -577,6 +683,9 @@ class Configs(CliTest):
             with self.subTest(name):
                 arguments = ["run", config(name), "--prompt", "The sea", "--max-tokens", 4, "--ignore-eos", "--json"]
                 ended = tenon(*arguments)
+                if name == "embed.yaml":  # an encoder: see Embed
+                    self.expect(1, ended, "encoder", "tenon embed")
+                    continue
                 if name.startswith("cuda") and "cuda" not in usable:
                     self.expect(1, ended, "cuda")
                     self.assertRegex(ended.err, "TN105|TN203")
