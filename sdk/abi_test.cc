@@ -95,6 +95,8 @@ static_assert(sizeof(LinearParams) == 12 && alignof(LinearParams) == 4);
 static_assert(sizeof(AttentionParams) == 36 && alignof(AttentionParams) == 4);
 static_assert(offsetof(AttentionParams, scale) == 20);
 static_assert(offsetof(AttentionParams, has_sinks) == 32);
+static_assert(sizeof(RopeAttentionParams) == 56 && alignof(RopeAttentionParams) == 4);
+static_assert(offsetof(RopeAttentionParams, rope) == 36);
 static_assert(sizeof(ClampedGluParams) == 8 && alignof(ClampedGluParams) == 4);
 static_assert(sizeof(ActivateParams) == 4 && alignof(ActivateParams) == 4);
 static_assert(sizeof(LayerNormParams) == 4 && alignof(LayerNormParams) == 4);
@@ -157,9 +159,9 @@ constexpr bool AllInterfaces() {
       (std::is_abstract_v<T> && !std::has_virtual_destructor_v<T> && sizeof(T) == sizeof(void*)) &&
       ...);
 }
-static_assert(
-    AllInterfaces<Host, Component, Op, OpMaker, Attention, Quant, WeightFootprint, Adapter, Device, Scheduler,
-                  LogitProcessor, Sampler, Drafter, Communicator, Strategy, ProgramEditor, Pass>());
+static_assert(AllInterfaces<Host, Component, Op, OpMaker, Attention, Quant, WeightFootprint,
+                            Adapter, Device, Scheduler, LogitProcessor, Sampler, Drafter,
+                            Communicator, Strategy, ProgramEditor, Pass>());
 
 TEST(Abi, EnumeratorsKeepTheirNumbers) {
   EXPECT_EQ(static_cast<int>(Status::kInternal), 7);

@@ -40,7 +40,7 @@ LineReader::Got LineReader::Next(std::string* line, const volatile bool* stop) {
     end = buffer_.find('\n', begin_);
   }
   if (end == std::string::npos) end = buffer_.size();
-  if (begin_ == buffer_.size()) return Got::kEnd;
+  if (begin_ == buffer_.size()) return *stop ? Got::kStopped : Got::kEnd;
   ++number_;
   if (end - begin_ > most_) return Got::kTooLong;
   line->assign(buffer_, begin_, end - begin_);

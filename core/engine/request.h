@@ -58,9 +58,9 @@ struct Request {
 
   // Scoring: log-probability of each prompt token but the first, given those before it.
   std::function<void(Span<const float>)> on_prompt_logprobs;  // prompt.size() - 1 values, once
-  // Comparing, with the above: the model's own logits [vocabulary] that each value came from, and the
-  // index of the prompt token that they predict, ascending from 1. Called on a host thread of the
-  // device; requests that share a step are served side by side.
+  // Comparing, with the above: the model's own logits [vocabulary] that each value came from, and
+  // the index of the prompt token that they predict, ascending from 1. Called on a host thread of
+  // the device; requests that share a step are served side by side.
   std::function<void(int32_t predicted, Span<const float> logits)> on_prompt_logits;
 };
 
