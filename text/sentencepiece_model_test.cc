@@ -131,6 +131,7 @@ TEST(SentencePieceModel, RefusesWhatIsNoModel) {
 
 TEST(SentencePieceModel, SurvivesDamagedFiles) {
   testing::Random random(11);
+  int refused = 0;
   for (const char* name : {"bpe-bytes", "unigram-rules"}) {
     const std::string good = Model(name);
     for (int round = 0; round < 300; ++round) {
@@ -145,11 +146,16 @@ TEST(SentencePieceModel, SurvivesDamagedFiles) {
         }
       }
       const auto made = ParseSentencePiece(bad, "bad.model");
-      if (!made.ok()) continue;
+      if (!made.ok()) {
+        ++refused;
+        EXPECT_FALSE(made.error().message.empty());
+        continue;
+      }
       const auto ids = made->Encode("A game \uFB01nal e\u0301 \u4f60 <0x41> aaaa\xFF");
       if (ids.ok()) (void)made->Decode(*ids);
     }
   }
+  EXPECT_GT(refused, 100);
 }
 
 TEST(CharacterMap, RefusesTriesThatLeadOutside) {
