@@ -18,6 +18,9 @@ constexpr uint64_t kRowAlignment = 64;
 // What an op keeps of every token, if it keeps anything.
 std::optional<AttentionParams> KvLayerOf(const Node& node) {
   if (node.kind == Str(kAttention)) return *static_cast<const AttentionParams*>(node.params);
+  if (node.kind == Str(kRopeAttention)) {
+    return static_cast<const RopeAttentionParams*>(node.params)->attention;
+  }
   if (node.kind == Str(kLatentAttention)) {
     return StoredRow(*static_cast<const LatentAttentionParams*>(node.params));
   }

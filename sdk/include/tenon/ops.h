@@ -195,8 +195,17 @@ struct AttentionParams {
   uint32_t has_sinks;  // 0 or 1: weights = {sinks f32 [1, heads]}, exp(sink) joins the denominator
 };
 
-// The same over one latent row a slot that all heads share (MLA in its absorbed form): K is the row
-// [latent | k_rope], V its first `rank` columns; nothing else is stored.
+// kRope of q and k, then kAttention, in one op: what a pass of the attention component may make of
+// the two. q and k are left as they are. inputs, outputs, state: those of kAttention; weights:
+// {inverse_frequency f32 [1, rotary_dim / 2]}, then its sinks. rope.heads is heads + kv_heads.
+inline constexpr const char* kRopeAttention = "rope_attention";
+struct RopeAttentionParams {
+  AttentionParams attention;
+  RopeParams rope;
+};
+
+// kAttention over one latent row a slot that all heads share (MLA in its absorbed form): K is the
+// row [latent | k_rope], V its first `rank` columns; nothing else is stored.
 //   s[j] = scale * (q_latent·latent[j] + q_rope·k_rope[j]);   out = Σ softmax(s)[j] latent[j]
 // inputs: {q_latent [heads * rank], q_rope [heads * rope_dim], latent [rank], k_rope [rope_dim]};
 // outputs: {o [heads * rank]}; state: the layer's KV pages, laid out for StoredRow(params). Needs
