@@ -103,7 +103,8 @@ Status NativeGrouped::Load(const GroupedSpec& spec, bool pack, bool count_stored
 Status NativeGrouped::Reserve(uint64_t* bytes) {
   const int64_t inputs =
       int64_t{buffers_.x.max_rows} * (buffers_.input_by_slot ? buffers_.slots : 1);
-  const Status status = workspace_.Reserve(buffers_.k, inputs, any_packed_, any_stored_, bytes);
+  const int64_t scratch = any_stored_ ? cpu::ExactScratchFloats(buffers_.k) : 0;
+  const Status status = workspace_.Reserve(buffers_.k, any_packed_ ? inputs : 0, scratch, bytes);
   if (status != Status::kOk) return status;
   return workspace_.ReserveOrder(ExpertOrderBytes(buffers_, buffers_.x.max_rows), bytes);
 }

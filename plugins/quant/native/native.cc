@@ -7,7 +7,10 @@
 #include "plugins/quant/common/cpu_device.h"
 #include "plugins/quant/common/grouped_spec.h"
 #include "plugins/quant/common/linear_spec.h"
+#include "plugins/quant/native/fuse.h"
+#include "plugins/quant/native/fused_linear.h"
 #include "plugins/quant/native/grouped.h"
+#include "plugins/quant/native/late_add.h"
 #include "plugins/quant/native/linear.h"
 #include "plugins/quant/native/workspace.h"
 
@@ -19,6 +22,7 @@ NativeQuant::NativeQuant(const CreateArgs& args)
       isa_(IsaOfDevice(args.device->Info(), "native")),
       int8_(args.options.Text("activations") == Str("int8")),
       mapped_experts_(args.options.Text("experts") == Str("mapped")),
+      fuse_(args.options.Bool("fuse")),
       workspace_(std::make_unique<NativeWorkspace>(*args.device)),
       arena_(*args.device) {}
 
@@ -58,9 +62,39 @@ Status NativeQuant::PlanGrouped(const OpSpec& spec, PlannedOp* out) {
   return Status::kOk;
 }
 
+Status NativeQuant::PlanFused(const OpSpec& spec, PlannedOp* out) {
+  auto op = std::make_unique<FusedLinear>(device_, arena_, *workspace_, isa_);
+  PlannedOp planned{op.get(), Split::kAny, 0, 0};
+  if (Status status = op->Load(host_, spec, &planned); status != Status::kOk) return status;
+  fused_.push_back(std::move(op));
+  *out = planned;
+  return Status::kOk;
+}
+
+Status NativeQuant::PlanLateAdd(const OpSpec& spec, PlannedOp* out) {
+  auto op = std::make_unique<LateAdd>(*workspace_, isa_);
+  PlannedOp planned{op.get(), Split::kRows, 0, 0};
+  if (Status status = op->Load(host_, arena_, spec, &planned); status != Status::kOk) return status;
+  late_adds_.push_back(std::move(op));
+  *out = planned;
+  return Status::kOk;
+}
+
 Status NativeQuant::Plan(const OpSpec& spec, PlannedOp* out) noexcept {
   try {
+    if (spec.kind == Str(kFusedLinear)) return PlanFused(spec, out);
+    if (spec.kind == Str(kLateAdd)) return PlanLateAdd(spec, out);
     return spec.kind == Str(kGroupedLinear) ? PlanGrouped(spec, out) : PlanLinear(spec, out);
+  } catch (const std::exception& error) {
+    return host_.Fail(Status::kOutOfMemory, std::string_view(error.what()));
+  }
+}
+
+Status NativeQuant::Rewrite(ProgramEditor& program) noexcept {
+  if (!int8_ || !fuse_) return Status::kOk;
+  try {
+    FuseLinears(program, *this);
+    return Status::kOk;
   } catch (const std::exception& error) {
     return host_.Fail(Status::kOutOfMemory, std::string_view(error.what()));
   }

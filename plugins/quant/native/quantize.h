@@ -19,10 +19,23 @@ struct InputRows {
   int64_t k;  // a multiple of 32
 };
 
-// Rounds all rows * runs inputs to int8; returns [rows * runs, k / 32], this lane's view of them.
-// Few inputs are rounded by every lane for itself; more are shared, and the lanes meet twice.
-// REQUIRES: the workspace has room for rows * runs inputs.
-const cpu::Int8Block* QuantizeRows(const NativeWorkspace& workspace, cpu::Isa isa,
-                                   const InputRows& input, const Lane& lane) noexcept;
+// Calls round(i, out) for `inputs` inputs of k columns; returns [inputs, k / 32], this lane's view
+// of what it wrote. A few inputs are rounded by every lane for itself; of more, every lane rounds
+// those of RowsOf, and the lanes meet. REQUIRES: the workspace has room for them.
+template <typename Round>
+const cpu::Int8Block* RoundInputs(NativeWorkspace& workspace, int32_t inputs, int64_t k,
+                                  const Lane& lane, Round round) noexcept {
+  const bool own = inputs <= NativeWorkspace::kFewRows;
+  cpu::Int8Block* out =
+      own ? workspace.lane_rows[static_cast<size_t>(lane.index)] : workspace.TakeShared(lane.index);
+  const RowRange range = own ? RowRange{0, inputs} : RowsOf(lane, inputs);
+  for (int32_t i = range.begin; i < range.end; ++i) round(i, out + i * cpu::Int8Blocks(k));
+  if (!own) lane.Meet();
+  return out;
+}
+
+// The same for inputs as they are.
+const cpu::Int8Block* QuantizeRows(NativeWorkspace& workspace, cpu::Isa isa, const InputRows& input,
+                                   const Lane& lane) noexcept;
 
 }  // namespace tenon::quant

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/exact_gemm.h"
-
 namespace tenon::quant {
 namespace {
 
@@ -31,21 +29,22 @@ void* NativeWorkspace::At(const Region& region, uint64_t offset) {
   return region.memory == nullptr ? nullptr : static_cast<char*>(region.memory) + offset;
 }
 
-Status NativeWorkspace::Reserve(int64_t k, int64_t max_rows, bool int8, bool exact,
+Status NativeWorkspace::Reserve(int64_t k, int64_t max_rows, int64_t scratch_floats,
                                 uint64_t* bytes) {
   const uint64_t lanes = static_cast<uint64_t>(std::max(device_.Info().lanes, 1));
   const uint64_t row =
-      int8 ? static_cast<uint64_t>(cpu::Int8Blocks(k)) * sizeof(cpu::Int8Block) : 0;
-  const int64_t kernel = exact ? cpu::ExactScratchFloats(k) * int64_t{sizeof(float)} : 0;
+      max_rows > 0 ? static_cast<uint64_t>(cpu::Int8Blocks(k)) * sizeof(cpu::Int8Block) : 0;
+  const uint64_t kernel = static_cast<uint64_t>(scratch_floats) * sizeof(float);
   const uint64_t lane_rows_bytes = std::max(RoundUp(kFewRows * row), rows_.bytes / lanes);
-  const uint64_t lane_scratch_bytes =
-      std::max(RoundUp(static_cast<uint64_t>(kernel)), scratch_.bytes / lanes);
-  if (!Grow(&shared_, row * static_cast<uint64_t>(max_rows), bytes) ||
+  const uint64_t lane_scratch_bytes = std::max(RoundUp(kernel), scratch_.bytes / lanes);
+  if (!Grow(&shared_, 2 * row * static_cast<uint64_t>(max_rows), bytes) ||
       !Grow(&rows_, lanes * lane_rows_bytes, bytes) ||
       !Grow(&scratch_, lanes * lane_scratch_bytes, bytes)) {
     return Status::kOutOfMemory;
   }
-  shared_rows = static_cast<cpu::Int8Block*>(shared_.memory);
+  shared_rows_[0] = static_cast<cpu::Int8Block*>(At(shared_, 0));
+  shared_rows_[1] = static_cast<cpu::Int8Block*>(At(shared_, shared_.bytes / 2));
+  turns_.resize(lanes);
   lane_rows.resize(lanes);
   lane_scratch.resize(lanes);
   for (uint64_t lane = 0; lane < lanes; ++lane) {
