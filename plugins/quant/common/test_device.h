@@ -100,13 +100,16 @@ class TestDevice final : public Device {
 class TestComponent {
  public:
   TestComponent(const ComponentInfo& info, TestHost& host, Device& device, const char* word,
-                const char* second = nullptr)
+                const char* second = nullptr, const char* third = nullptr)
       : info_(info) {
     std::vector<OptionValue> values(info.option_count);
     for (uint64_t i = 0; i < values.size(); ++i) {
-      const char* given = i == 0 ? word : i == 1 ? second : nullptr;
+      const char* given = i == 0 ? word : i == 1 ? second : i == 2 ? third : nullptr;
       values[i].type = OptionType::kString;
       values[i].text = given != nullptr ? given : info.options[i].default_text;
+      if (info.options[i].type != OptionType::kBool) continue;
+      values[i].type = OptionType::kBool;
+      values[i].boolean = values[i].text == Str("true");
     }
     const CreateArgs args{
         &host, {{info.options, values.size()}, {values.data(), values.size()}}, &device};
