@@ -183,14 +183,18 @@ void FusedLinear::Run(const Batch& batch, const Lane& lane) noexcept {
   if (glu_ == nullptr) {
     ProductRows product = ProductInto(out_, residual_, rows);
     product.quantized = quantized;
-    SharePieces(lane, parts_.panels(), rows,
+    const int64_t piece = PieceOf(lane, parts_.panels(), parts_.panel_bytes(), rows);
+    SharePieces(lane, parts_.panels(), piece,
                 [&](int64_t first, int64_t end) { parts_.Multiply(first, end, product); });
     return;
   }
   float* scratch = static_cast<float*>(workspace_.lane_scratch[static_cast<size_t>(lane.index)]);
-  SharePieces(
-      lane, parts_.panels() / (2 * LinearParts::kUnitPanels), rows,
-      [&](int64_t first, int64_t end) { MultiplyGlu(first, end, quantized, rows, scratch); });
+  constexpr int64_t kPanels = 2 * LinearParts::kUnitPanels;
+  const int64_t units = parts_.panels() / kPanels;
+  const int64_t piece = PieceOf(lane, units, kPanels * parts_.panel_bytes(), rows);
+  SharePieces(lane, units, piece, [&](int64_t first, int64_t end) {
+    MultiplyGlu(first, end, quantized, rows, scratch);
+  });
 }
 
 }  // namespace tenon::quant

@@ -40,7 +40,8 @@ void NativeLinear::Run(const Batch& batch, const Lane& lane) noexcept {
     product.quantized =
         QuantizeRows(workspace_, isa_, {x_.data, x_.row_bytes, rows, 1, x_.columns}, lane);
   }
-  SharePieces(lane, parts_.panels(), rows,
+  const int64_t piece = PieceOf(lane, parts_.panels(), parts_.panel_bytes(), rows);
+  SharePieces(lane, parts_.panels(), piece,
               [&](int64_t first, int64_t end) { parts_.Multiply(first, end, product); });
 }
 

@@ -98,6 +98,7 @@ Status LinearParts::Load(const LinearSpec& spec, bool int8, uint64_t* bytes) {
     }
     if (status != Status::kOk) return status;
     panels_ += DivideUp(part.rows, part.panel_rows);
+    bytes_ += static_cast<int64_t>(BytesOf(w.dtype, static_cast<uint64_t>(w.rows * w.columns)));
     parts_.push_back(part);
   }
   return Status::kOk;
@@ -117,6 +118,7 @@ Status LinearParts::LoadInterleaved(const LinearSpec& spec, uint64_t* bytes) {
   Status status = Pack(weights, &part, bytes);
   if (status == Status::kOk && !biases.empty()) status = LoadBiases(biases, &part, bytes);
   panels_ = DivideUp(part.rows, cpu::kInt8PanelRows);
+  bytes_ = panels_ * part.panel_bytes;
   parts_.push_back(part);
   return status;
 }

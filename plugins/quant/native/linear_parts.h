@@ -48,6 +48,7 @@ class LinearParts {
   Status LoadInterleaved(const LinearSpec& spec, uint64_t* bytes);
 
   int64_t panels() const { return panels_; }
+  int64_t panel_bytes() const { return panels_ > 0 ? bytes_ / panels_ : 0; }  // of weights, a mean
   bool any_packed() const { return any_packed_; }
   bool any_plain() const { return any_plain_; }
 
@@ -78,6 +79,7 @@ class LinearParts {
   cpu::Isa isa_;
   int64_t k_ = 0;
   int64_t panels_ = 0;
+  int64_t bytes_ = 0;
   bool any_packed_ = false;
   bool any_plain_ = false;
   std::vector<Part> parts_;

@@ -8,13 +8,21 @@
 
 namespace tenon::quant {
 
+// How many of `count` equal parts of a product, each with `bytes` of weights, are claimed at once:
+// few, so that the lanes end together, but more than a claim costs.
+inline int64_t PieceOf(const Lane& lane, int64_t count, int64_t bytes, int64_t rows) {
+  constexpr int64_t kFewRows = 16;  // up to here the time goes into reading weights
+  constexpr int64_t kClaimBytes = 16384;
+  if (rows > kFewRows) return std::max(count / (lane.count * 32), int64_t{1});
+  return std::max(
+      {count / (lane.count * 64), kClaimBytes / std::max(bytes, int64_t{1}), int64_t{1}});
+}
+
 // Calls work(first, end) until all lanes together have done [0, count). Half of it goes to the
-// lanes in equal runs, with no claim (a claimed counter travels between cores); the rest in small
-// pieces to whoever comes, so that a lane that lost its core does not hold up the others. At few
-// rows a piece must still outweigh its claim.
+// lanes in equal runs, with no claim (a claimed counter travels between cores); the rest in pieces
+// to whoever comes, so that a lane that lost its core does not hold up the others.
 template <typename Work>
-void SharePieces(const Lane& lane, int64_t count, int64_t rows, Work work) noexcept {
-  const int64_t piece = std::max(count / (lane.count * (rows <= 16 ? 8 : 32)), int64_t{1});
+void SharePieces(const Lane& lane, int64_t count, int64_t piece, Work work) noexcept {
   const int64_t own = count / (2 * lane.count);
   if (own > 0) work(lane.index * own, (lane.index + 1) * own);
   const int64_t shared = own * lane.count;
