@@ -120,7 +120,7 @@ void ExpectSameBits(const BlockShape& shape, bool post_norms, int32_t lanes, int
                     const cpu::IsaLevel& level) {
   SCOPED_TRACE(std::string(level.name) + ", " + std::to_string(lanes) + " lanes, " +
                std::to_string(tokens) + " rows, hidden " + std::to_string(shape.hidden));
-  Block apart(shape, post_norms, 80), joined(shape, post_norms, 80);
+  Block apart(shape, post_norms, 66), joined(shape, post_norms, 66);
   Native one(1, level.name), all(lanes, level.name);
   all.Fuse(joined.program);
   apart.program.Run(one.host, one.device, one.component.quant(), level.isa, tokens);
@@ -133,15 +133,16 @@ TEST(FuseLinears, GivesTheBitsOfTheOpsApart) {
   constexpr BlockShape kShapes[] = {
       kShape,
       {96, 32, 17, DType::kQ8_0, DType::kQ5_0, Activation::kGeluTanh, true},
-      {256, 512, 33, DType::kQ4_K, DType::kQ6_K, Activation::kGelu, true},
+      {256, 256, 33, DType::kQ4_K, DType::kQ6_K, Activation::kGelu, true},
   };
   for (uint32_t i = 0; i < cpu::kIsaCount; ++i) {
     const cpu::IsaLevel& level = cpu::IsaLevels()[i];
     if (!level.available) continue;
     for (const BlockShape& shape : kShapes) {
       for (const bool post_norms : {false, true}) {
-        for (const int32_t tokens : {1, 3, 8, 9, 17, 70}) {
-          ExpectSameBits(shape, post_norms, 1 + tokens % 3, tokens, level);
+        for (const int32_t tokens : {1, 8, 9, 66}) {
+          if (level.isa == cpu::Isa::kGeneric && tokens > 9) continue;  // slow, and no other path
+          ExpectSameBits(shape, post_norms, tokens == 1 ? 3 : 2, tokens, level);
         }
       }
     }
