@@ -39,8 +39,10 @@ uint64_t WeightBytes(const ProgramList& list, const Makers& makers) {
   uint64_t bytes = 0;
   for (int32_t i = 0; i < list.Count(); ++i) {
     const Node node = list.At(i);
-    if (node.family != Family::kQuant || node.maker != nullptr) continue;
-    if (makers.footprint != nullptr) {
+    if (node.family != Family::kQuant) continue;
+    const OpMaker* quant = makers.by_family[static_cast<size_t>(Family::kQuant)];
+    const bool own = node.maker == nullptr || node.maker == quant;
+    if (own && makers.footprint != nullptr) {
       bytes += makers.footprint->WeightBytes(node);
       continue;
     }
