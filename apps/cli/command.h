@@ -29,6 +29,7 @@ void AddPlugins(CLI::App& app, int& exit_code);
 void AddModels(CLI::App& app, int& exit_code);
 void AddDevices(CLI::App& app, int& exit_code);
 void AddPull(CLI::App& app, int& exit_code);
+void AddCheck(CLI::App& app, int& exit_code);
 
 // Prints the error to stderr; the exit code that belongs to it.
 int Report(const Error& error);

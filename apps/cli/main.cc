@@ -62,6 +62,7 @@ int Main(int argc, char** argv) {
   AddModels(app, exit_code);
   AddDevices(app, exit_code);
   AddPull(app, exit_code);
+  AddCheck(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

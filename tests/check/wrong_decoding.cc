@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Samplers, drafters and processors with one fault each, and a sampler without.
+#include <cmath>
+
+#include "tenon/decoding.h"
+#include "tenon/plugin.h"
+
+namespace {
+
+using namespace tenon;
+
+enum class Fault { kNone, kSquares, kCounts, kIgnoresZero, kWrongDistribution };
+
+double Random(uint64_t seed, uint64_t position) {
+  uint64_t x = seed * 0x9e3779b97f4a7c15u + (position + 1) * 0xbf58476d1ce4e5b9u;
+  for (int i = 0; i < 3; ++i) x = (x ^ x >> 31) * 0x94d049bb133111ebu;
+  return static_cast<double>((x ^ x >> 29) >> 11) * 0x1p-53;
+}
+
+template <Fault kFault>
+class Softmax final : public Component, public Sampler {
+ public:
+  explicit Softmax(const CreateArgs&) {}
+  void* Query(const char* name) noexcept override { return Offer<Sampler>(this, name); }
+  uint64_t ScratchBytes(int32_t) const noexcept override { return 0; }
+
+  int32_t Sample(const DecodePoint& point, Span<float> logits, void*) noexcept override {
+    Weigh(point, logits, kFault == Fault::kSquares ? 1.1f : 1);
+    const uint64_t place = point.tokens.size - static_cast<uint64_t>(point.prompt_tokens);
+    const double u = Random(point.params->seed, place + (kFault == Fault::kCounts ? calls_++ : 0));
+    double sum = 0;
+    int32_t last = 0;
+    for (uint64_t i = 0; i < logits.size; ++i) {
+      if (!(logits[i] > 0)) continue;
+      last = static_cast<int32_t>(i);
+      if ((sum += static_cast<double>(logits[i])) > u) break;
+    }
+    return last;
+  }
+
+  void Distribution(const DecodePoint& point, Span<float> logits, void*) noexcept override {
+    Weigh(point, logits, kFault == Fault::kWrongDistribution ? 2 : 1);
+  }
+
+ private:
+  // In place: probabilities, to the power of `power` before they are made to add up to one.
+  static void Weigh(const DecodePoint& point, Span<float> logits, float power) {
+    float t = point.params->temperature;
+    if (!std::isfinite(t) || t < 0 || (t == 0 && kFault == Fault::kIgnoresZero)) t = 1;
+    uint64_t best = 0;
+    for (uint64_t i = 0; i < logits.size; ++i) {
+      if (std::isnan(logits[i])) logits[i] = -INFINITY;
+      if (logits[i] > logits[best]) best = i;
+    }
+    const float highest = logits[best];
+    const bool certain = t < 1e-6f || !std::isfinite(highest);
+    double sum = 0;
+    for (uint64_t i = 0; i < logits.size; ++i) {
+      logits[i] = certain ? (i == best ? 1.0f : 0.0f) : std::exp((logits[i] - highest) / t * power);
+      sum += static_cast<double>(logits[i]);
+    }
+    for (float& x : logits) x = static_cast<float>(static_cast<double>(x) / sum);
+  }
+
+  uint64_t calls_ = 0;
+};
+
+template <int kFault>
+class Drafts final : public Component, public Drafter {
+ public:
+  explicit Drafts(const CreateArgs&) {}
+  void* Query(const char* name) noexcept override { return Offer<Drafter>(this, name); }
+  int32_t MaxTokens() const noexcept override { return 2; }
+  int32_t Propose(const DecodePoint& point, Span<int32_t> drafts) noexcept override {
+    if (drafts.size < 4 || point.tokens.empty()) return 0;
+    for (uint64_t i = 0; i < 4; ++i) drafts[i] = kFault == 0 ? -3 : 1;
+    return kFault == 0 ? 2 : 4;
+  }
+};
+
+class MakesNan final : public Component, public LogitProcessor {
+ public:
+  explicit MakesNan(const CreateArgs&) {}
+  void* Query(const char* name) noexcept override { return Offer<LogitProcessor>(this, name); }
+  void Apply(const DecodePoint&, Span<float> logits) noexcept override {
+    for (float& x : logits) x = std::sqrt(x);
+  }
+};
+
+class TrustsTokens final : public Component, public LogitProcessor {
+ public:
+  explicit TrustsTokens(const CreateArgs&) {}
+  void* Query(const char* name) noexcept override { return Offer<LogitProcessor>(this, name); }
+  void Apply(const DecodePoint& point, Span<float> logits) noexcept override {
+    for (const int32_t token : point.tokens) logits[static_cast<uint64_t>(int64_t{token})] -= 1;
+  }
+};
+
+template <typename T>
+constexpr ComponentInfo Described(const char* name) {
+  return Describe<T>(Family::kDecoding, name, "From logits to tokens.", 0,
+                     Claim(Capability::kDeviceCpu));
+}
+
+constexpr ComponentInfo kRight = Described<Softmax<Fault::kNone>>("acme.right");
+constexpr ComponentInfo kSquares = Described<Softmax<Fault::kSquares>>("acme.draws_too_narrowly");
+constexpr ComponentInfo kCounts = Described<Softmax<Fault::kCounts>>("acme.counts_calls");
+constexpr ComponentInfo kZero = Described<Softmax<Fault::kIgnoresZero>>("acme.ignores_zero");
+constexpr ComponentInfo kWrong =
+    Described<Softmax<Fault::kWrongDistribution>>("acme.wrong_distribution");
+constexpr ComponentInfo kNegative = Described<Drafts<0>>("acme.negative_tokens");
+constexpr ComponentInfo kTooMany = Described<Drafts<1>>("acme.too_many_tokens");
+constexpr ComponentInfo kNan = Described<MakesNan>("acme.makes_nan");
+constexpr ComponentInfo kTrusts = Described<TrustsTokens>("acme.trusts_tokens");
+
+}  // namespace
+
+TENON_PLUGIN("acme.decoding.wrong", "1.0.0", "MIT", &kRight, &kSquares, &kCounts, &kZero, &kWrong,
+             &kNegative, &kTooMany, &kNan, &kTrusts);
