@@ -1,38 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-#include <string_view>
+#include <algorithm>
 
 #include "tenon/testing/attention_cost.h"
-#include "tenon/testing/attention_stand.h"
+#include "tenon/testing/attention_rig.h"
 #include "tenon/testing/exercise.h"
 #include "tenon/testing/families.h"
 
 namespace tenon::testing {
 namespace {
-
-constexpr const char* kKvTypes[] = {"f32", "f16", "bf16", "int8"};
-
-Capability KvBit(const std::string& type) {
-  if (type == "f32") return Capability::kKvF32;
-  if (type == "f16") return Capability::kKvF16;
-  return type == "bf16" ? Capability::kKvBF16 : Capability::kKvI8;
-}
-
-// Of a row's greatest number; what is stored in a type is rounded to it in the formula, int8 not.
-double ToleranceOf(const std::string& type) {
-  if (type == "f32") return 1e-4;
-  if (type == "f16") return 1e-3;
-  return type == "bf16" ? 4e-3 : 5e-2;
-}
-
-// Prompts in pieces beside decodes, sequences of several pages.
-std::vector<AttentionStep> MixedSteps() {
-  return {{{0, 37}},
-          {{0, 1}, {1, 90}},
-          {{0, 1}, {1, 1}, {2, 7}},
-          {{2, 40}, {0, 1}, {1, 17}},
-          {{0, 1}, {1, 1}, {2, 1}}};
-}
 
 std::vector<AttentionStep> TreeSteps() {
   const std::vector<uint64_t> masks = {1, 3, 5, 11, 19, 37, 101};
@@ -42,50 +17,6 @@ std::vector<AttentionStep> TreeSteps() {
 std::vector<AttentionStep> EncoderSteps() {
   return {{{0, 37}}, {{1, 90}, {2, 1}, {3, 16}}, {{4, 64}}};
 }
-
-AttentionParams Layer(int32_t heads, int32_t kv_heads, int32_t head_dim, int32_t value_dim) {
-  return {0, heads, kv_heads, head_dim, value_dim, 1 / std::sqrt(static_cast<float>(head_dim)),
-          0, 0,     0};
-}
-
-// The first KV type that it claims.
-std::string AnyKvType(const ComponentInfo& info) {
-  for (const char* type : kKvTypes) {
-    if (info.capabilities.Has(KvBit(type))) return type;
-  }
-  return "f32";
-}
-
-std::map<std::string, std::string> KvOption(const ComponentInfo& info, const std::string& type) {
-  if (FindOption(info, "kv_type") == nullptr) return {};
-  return {{"kv_type", type}};
-}
-
-// A component with its stand, ended in the right order.
-struct Rig {
-  Rig(const Subject& subject, const AttentionSetup& setup, int32_t lanes = 0)
-      : device(lanes > 0 ? std::make_unique<KitDevice>(lanes)
-                         : std::make_unique<KitDevice>(subject.device)),
-        instance(*subject.component, &host, device.get(),
-                 KvOption(*subject.component, setup.kv_type)),
-        stand(instance.As<Attention>(), *device, setup) {}
-
-  // Runs the steps; "" or what is wrong besides the numbers.
-  std::string Play(const std::vector<AttentionStep>& steps) {
-    if (instance.get() == nullptr) return "not made: " + host.TakeFailure();
-    if (stand.status() != Status::kOk) return "LayOut or Plan refused: " + host.TakeFailure();
-    for (const AttentionStep& step : steps) {
-      const std::string wrong = stand.Run(step);
-      if (!wrong.empty()) return wrong;
-    }
-    return "";
-  }
-
-  KitHost host;
-  std::unique_ptr<KitDevice> device;
-  Instance instance;
-  AttentionStand stand;
-};
 
 std::string Show(const AttentionSetup& setup) {
   const AttentionParams& p = setup.layer;
@@ -99,7 +30,7 @@ Verdict Follow(const Subject& subject, const std::vector<AttentionSetup>& setups
                const std::vector<AttentionStep>& steps, double slack = 1) {
   double worst = 0;
   for (const AttentionSetup& setup : setups) {
-    Rig rig(subject, setup);
+    AttentionRig rig(subject, setup);
     const std::string wrong = rig.Play(steps);
     if (!wrong.empty()) return Failed(Show(setup) + ": " + wrong);
     const double tolerance = ToleranceOf(setup.kv_type) * slack;
@@ -110,13 +41,6 @@ Verdict Follow(const Subject& subject, const std::vector<AttentionSetup>& setups
     worst = std::max(worst, rig.stand.worst());
   }
   return Passed(Text("error %.2g", worst));
-}
-
-AttentionSetup SetupOf(const Subject& subject, AttentionParams layer) {
-  AttentionSetup setup;
-  setup.layer = layer;
-  setup.kv_type = AnyKvType(*subject.component);
-  return setup;
 }
 
 Verdict KvType(const Subject& subject, const std::string& type) {
@@ -187,7 +111,7 @@ Verdict Bidirectional(const Subject& subject) {
 // A second sequence that begins with pages of the first.
 Verdict SharedPages(const Subject& subject) {
   const AttentionSetup setup = SetupOf(subject, Layer(4, 2, 64, 64));
-  Rig rig(subject, setup);
+  AttentionRig rig(subject, setup);
   std::string wrong = rig.Play({{{0, 150}}});
   if (!wrong.empty()) return Failed(wrong);
   const int32_t page = rig.stand.layout().page_tokens;
@@ -205,7 +129,7 @@ Verdict SharedPages(const Subject& subject) {
 // Pages change hands between batches: what another sequence left in them must not be seen.
 Verdict PagesReused(const Subject& subject) {
   const AttentionSetup setup = SetupOf(subject, Layer(4, 2, 64, 64));
-  Rig rig(subject, setup);
+  AttentionRig rig(subject, setup);
   std::string wrong = rig.Play({{{3, 100}, {4, 60}}, {{3, 1}, {4, 90}}});
   if (!wrong.empty()) return Failed(wrong);
   rig.stand.Reset();
@@ -215,65 +139,6 @@ Verdict PagesReused(const Subject& subject) {
   if (rig.stand.worst() <= tolerance) return Passed();
   return Failed(
       Text("off by %.2g when pages are used again; %.2g allowed", rig.stand.worst(), tolerance));
-}
-
-// The rows of one way to run must have the bits of another.
-Verdict SameBits(const AttentionStand::Rows& rows, const AttentionStand::Rows& expected,
-                 const char* what) {
-  for (const auto& [key, row] : rows) {
-    const auto found = expected.find(key);
-    if (found != expected.end() && found->second != row) {
-      return Warned(
-          Text("%s gives other bits (slot %d of sequence %d)", what, key.second, key.first));
-    }
-  }
-  return Passed();
-}
-
-Verdict Deterministic(const Subject& subject) {
-  const AttentionSetup setup = SetupOf(subject, Layer(9, 3, 64, 64));
-  Rig one(subject, setup), other(subject, setup);
-  std::string wrong = one.Play(MixedSteps());
-  if (wrong.empty()) wrong = other.Play(MixedSteps());
-  if (!wrong.empty()) return Failed(wrong);
-  const Verdict same = SameBits(one.stand.rows(), other.stand.rows(), "the same again");
-  return same.outcome == Outcome::kPassed ? same : Failed(same.message);
-}
-
-// Sequence 1 in one step alone, in pieces alone, and in pieces beside others.
-Verdict Chunked(const Subject& subject) {
-  const AttentionSetup setup = SetupOf(subject, Layer(9, 3, 64, 64));
-  Rig whole(subject, setup), pieces(subject, setup);
-  std::string wrong = whole.Play({{{1, 109}}});
-  if (wrong.empty()) wrong = pieces.Play({{{1, 17}}, {{1, 1}}, {{1, 64}}, {{1, 27}}});
-  if (!wrong.empty()) return Failed(wrong);
-  const double tolerance = ToleranceOf(setup.kv_type);
-  if (!(pieces.stand.worst() <= tolerance)) {
-    return Failed(
-        Text("a prompt in pieces is off by %.2g; %.2g allowed", pieces.stand.worst(), tolerance));
-  }
-  return SameBits(pieces.stand.rows(), whole.stand.rows(), "a prompt in pieces");
-}
-
-Verdict BatchInvariant(const Subject& subject) {
-  const AttentionSetup setup = SetupOf(subject, Layer(9, 3, 64, 64));
-  Rig alone(subject, setup), beside(subject, setup);
-  std::string wrong = alone.Play({{{1, 90}}, {{1, 1}}, {{1, 17}}, {{1, 1}}});
-  if (wrong.empty()) wrong = beside.Play(MixedSteps());
-  return wrong.empty() ? SameBits(alone.stand.rows(), beside.stand.rows(), "company in the batch")
-                       : Failed(wrong);
-}
-
-Verdict LanesAlike(const Subject& subject) {
-  const AttentionSetup setup = SetupOf(subject, Layer(9, 3, 64, 64));
-  Rig one(subject, setup, 1), three(subject, setup, 3);
-  std::string wrong = one.Play(MixedSteps());
-  if (wrong.empty()) wrong = three.Play(MixedSteps());
-  if (!wrong.empty()) return Failed(wrong);
-  if (!(three.stand.worst() <= ToleranceOf(setup.kv_type))) {
-    return Failed(Text("off by %.2g with three lanes", three.stand.worst()));
-  }
-  return SameBits(three.stand.rows(), one.stand.rows(), "three lanes instead of one");
 }
 
 // Every claimed KV type can be chosen, and every one that can be chosen is claimed.
@@ -313,7 +178,7 @@ Verdict Unclaimed(const Subject& subject) {
     if (!subject.component->capabilities.Has(bit)) cases.push_back({bit, setup});
   }
   for (const Case& c : cases) {
-    Rig rig(subject, c.setup);
+    AttentionRig rig(subject, c.setup);
     if (rig.stand.status() == Status::kOk) {
       return Warned(std::string("plans an op with ") + Describe(c.bit) +
                     ", which it does not claim; only the host refuses it");
@@ -333,7 +198,7 @@ Verdict BadParameters(const Subject& subject) {
   for (const Case& c :
        {Case{"5 heads over 2 KV heads", Layer(5, 2, 64, 64)}, Case{"no heads", none}}) {
     const AttentionSetup setup = SetupOf(subject, c.layer);
-    Rig rig(subject, setup);
+    AttentionRig rig(subject, setup);
     if (rig.instance.get() == nullptr) return Failed("not made: " + rig.host.TakeFailure());
     if (rig.stand.status() == Status::kOk) return Failed(std::string("plans ") + c.what);
     if (rig.host.TakeFailure().empty()) {
@@ -425,14 +290,11 @@ void AddAttentionTests(const ComponentInfo& component, std::vector<Test>* tests)
     if (component.capabilities.Has(test.bit)) tests->push_back({test.name, test.run});
   }
   tests->insert(tests->end(), {{"attention.pages.reused", PagesReused},
-                               {"attention.batch.deterministic", Deterministic},
-                               {"attention.batch.chunked", Chunked},
-                               {"attention.batch.invariant", BatchInvariant},
-                               {"attention.batch.lanes", LanesAlike},
                                {"attention.refuses.kv_choices", KvChoices},
                                {"attention.refuses.unclaimed", Unclaimed},
                                {"attention.refuses.bad_parameters", BadParameters},
                                {"attention.refuses.no_memory", OutOfMemory}});
+  AddAttentionBatchTests(tests);
   AddAttentionCost(component, tests);
 }
 
