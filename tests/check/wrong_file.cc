@@ -22,13 +22,13 @@ class Quiet final : public Component, public LogitProcessor {
   }
 };
 
-constexpr OptionInfo kOptions[] = {{"size", OptionType::kInt,
 #ifdef WRONG_DEFAULT
-                                    "9",
+constexpr const char* kDefault = "9";
 #else
-                                     "2",
+constexpr const char* kDefault = "2";
 #endif
-                                    "How many.", 1, 4}};
+
+constexpr OptionInfo kOptions[] = {{"size", OptionType::kInt, kDefault, "How many.", 1, 4}};
 
 #ifdef WRONG_DESCRIPTION
 constexpr const char* kName = "quiet";  // a third party's name needs a prefix
