@@ -24,8 +24,9 @@ inline constexpr int32_t kAttentionTileBlocks = kAttentionTileSlots / kKvBlockSl
 inline constexpr int32_t kAttentionRows = 6;  // most query rows of one AttendTile
 
 // One KV head's 16 slots: K as [head_dim][16 slots], so that a vector of scores needs no sum across
-// its lanes, then V as [16 slots][value_stride]; f32, f16 or bf16. Columns of V past value_dim are
-// 0. A latent block is [16 slots][key_stride]: K is the row, V its first value_dim columns, at most
+// its lanes, then V as [16 slots][value_stride]; f32, f16 or bf16, or int8 with the slots' f32
+// scales behind: K's [16], then V's [16]. Columns of V past value_dim are 0. A latent block, never
+// of int8, is [16 slots][key_stride]: K is the row, V its first value_dim columns, at most
 // head_dim, and columns past head_dim are 0. So both products read whole vectors of what is stored
 // once; a score's sum across lanes comes after hundreds of columns.
 struct KvBlock {
@@ -43,13 +44,16 @@ struct KvBlock {
     return latent ? key_stride() : value_stride();
   }
   [[gnu::always_inline]] constexpr int64_t value_bytes() const {
-    return dtype == DType::kF32 ? 4 : 2;
+    return dtype == DType::kF32 ? 4 : dtype == DType::kI8 ? 1 : 2;
   }
   [[gnu::always_inline]] constexpr int64_t values_at() const {
     return latent ? 0 : value_bytes() * kKvBlockSlots * head_dim;
   }
-  [[gnu::always_inline]] constexpr int64_t bytes() const {
+  [[gnu::always_inline]] constexpr int64_t scales_at() const {
     return values_at() + value_bytes() * kKvBlockSlots * slot_stride();
+  }
+  [[gnu::always_inline]] constexpr int64_t bytes() const {
+    return scales_at() + (dtype == DType::kI8 ? 2 * int64_t{sizeof(float)} * kKvBlockSlots : 0);
   }
 };
 
@@ -97,8 +101,8 @@ struct AttentionRow {
 
 // The kernels of one level. Pointers need no alignment. No kernel allocates; any thread.
 struct AttentionKernels {
-  // Stores one token's K [head_dim] and V [value_dim] at slot 0..15 of a block, rounded to nearest;
-  // latent: the row [k | v], k [value_dim] and v [head_dim - value_dim].
+  // Stores one token's K [head_dim] and V [value_dim] at slot 0..15 of a block, rounded to nearest
+  // (int8: kv_int8.h); latent: the row [k | v], k [value_dim] and v [head_dim - value_dim].
   void (*append)(const KvBlock& block, const float* k, const float* v, int32_t slot, uint8_t* to);
   // Lays `slots` rows of K and V, 1 to 16, into an f32 block that is not latent, from slot 0 on.
   void (*pack)(const KvBlock& block, const KvRows& rows, int32_t slots, float* to);
@@ -111,7 +115,7 @@ struct AttentionKernels {
   void (*finish)(const AttentionRow& row, const float* sink, int32_t value_dim, float* out);
 };
 
-// REQUIRES: the machine has the level; block dtypes are kF32, kF16 or kBF16.
+// REQUIRES: the machine has the level; block dtypes are kF32, kF16, kBF16 or kI8.
 const AttentionKernels& AttentionKernelsFor(Isa isa);
 
 }  // namespace tenon::cpu

@@ -120,6 +120,12 @@ template <int kRows, int kVectors, typename Factor, typename Vector>
   }
 }
 
+// Vector i of the scales of a block's keys, then of its values.
+inline FloatVector ScalesOf(const KvBlock& block, const uint8_t* at, int i) {
+  const float* scales = reinterpret_cast<const float*>(at + block.scales_at());
+  return LoadVector(scales + i * kFloatLanes);
+}
+
 // scores[r][16 * (b - first block) ...] of kBlocks blocks.
 template <typename Stored, int kRows, int kBlocks>
 inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks, float* scores) {
@@ -140,11 +146,18 @@ inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks,
         },
         sum);
   }
+  FloatVector scales[kVectors];
+  for (int i = 0; i < kVectors; ++i) {
+    scales[i] = Broadcast(tile.scale);
+    if constexpr (Stored::kScaled) {
+      scales[i] *= ScalesOf(tile.block, blocks[i / kBlockVectors], i % kBlockVectors);
+    }
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 32
     for (int i = 0; i < kVectors; ++i) {
-      StoreVector(scores + r * kAttentionTileSlots + i * kFloatLanes, sum[r][i] * tile.scale);
+      StoreVector(scores + r * kAttentionTileSlots + i * kFloatLanes, sum[r][i] * scales[i]);
     }
   }
 }
@@ -279,6 +292,15 @@ inline void Exponentiate(const ScoreRange& row, float* row_max, float* row_sum) 
   *row_sum = SumLanes(sum);
 }
 
+// The scales of values join their factors, so that what is summed are codes.
+inline void WeighByScales(const AttentionTile& tile, const ScoreRange& row) {
+  for (int32_t j = row.first; j < row.last; j += kFloatLanes) {
+    const int at = kBlockVectors + j % kKvBlockSlots / kFloatLanes;
+    const FloatVector p = LoadVector(row.scores + j);
+    StoreVector(row.scores + j, p * ScalesOf(tile.block, tile.blocks[j / kKvBlockSlots], at));
+  }
+}
+
 constexpr int PowerOfTwoUpTo(int most) {
   int power = 1;
   while (power * 2 <= most) power *= 2;
@@ -292,7 +314,7 @@ void Attend(const AttentionTile& tile) {
   constexpr int kBlocks = PowerOfTwoUpTo(AtMost(kVectors / kBlockVectors, 4));
   const int32_t first = tile.begin / kKvBlockSlots;
   const int32_t last = (tile.end + kKvBlockSlots - 1) / kKvBlockSlots;
-  if (tile.block.latent) {
+  if (!Stored::kScaled && tile.block.latent) {
     ScoreLatent<Stored, kRows, kVectors>(tile, first, last);
   } else {
     ScoreFrom<Stored, kRows, kBlocks>(tile, first, last);
@@ -303,6 +325,7 @@ void Attend(const AttentionTile& tile) {
     if (tile.soft_cap > 0) Cap(row, tile.soft_cap);
     Hide(row, tile.views[r]);
     Exponentiate(row, &tile.max[r], &tile.sum[r]);
+    if constexpr (Stored::kScaled) WeighByScales(tile, row);
   }
   SumFrom<Stored, kRows, kVectors>(tile, 0);
 }
@@ -328,6 +351,7 @@ void AttendRows(const AttentionTile& tile) {
 void AttendAny(const AttentionTile& tile) {
   if (tile.block.dtype == DType::kF16) return AttendRows<StoredF16>(tile);
   if (tile.block.dtype == DType::kBF16) return AttendRows<StoredBf16>(tile);
+  if (tile.block.dtype == DType::kI8) return AttendRows<StoredI8>(tile);
   AttendRows<StoredF32>(tile);
 }
 

@@ -7,6 +7,7 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/exp.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/kv_int8.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -17,14 +18,16 @@
 namespace tenon::cpu {
 namespace {
 
-// The stored types: a vector read, one value written.
+// The stored types: a vector read, one value written. What is stored with scales is read without.
 struct StoredF32 {
+  static constexpr bool kScaled = false;
   using Value = float;
   static inline FloatVector Load(const Value* from) { return LoadVector(from); }
   static inline Value Round(float value) { return value; }
 };
 
 struct StoredF16 {
+  static constexpr bool kScaled = false;
   using Value = uint16_t;
   static inline FloatVector Load(const Value* from) {
 #if defined(__AVX512F__)
@@ -49,6 +52,7 @@ struct StoredF16 {
 };
 
 struct StoredBf16 {
+  static constexpr bool kScaled = false;
   using Value = uint16_t;
   static inline FloatVector Load(const Value* from) {
     using Words [[gnu::vector_size(sizeof(FloatVector))]] = uint32_t;
@@ -64,6 +68,24 @@ struct StoredBf16 {
     return __builtin_bit_cast(FloatVector, words << 16);
   }
   static inline Value Round(float value) { return F32ToBf16(value); }
+};
+
+struct StoredI8 {
+  static constexpr bool kScaled = true;
+  using Value = int8_t;
+  static inline FloatVector Load(const Value* from) {
+#if defined(__AVX512F__)
+    const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm512_maskz_cvtepi32_ps(0xffff, _mm512_maskz_cvtepi8_epi32(0xffff, codes));
+#elif defined(__AVX2__)
+    const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes));
+#else
+    FloatVector v{};
+    for (int i = 0; i < kFloatLanes; ++i) v[i] = from[i];
+    return v;
+#endif
+  }
 };
 
 template <typename Stored>
@@ -91,7 +113,22 @@ void Append(const KvBlock& block, const float* k, const float* v, int32_t slot, 
   for (int32_t d = block.value_dim; d < stride; ++d) values[d] = Value{};
 }
 
+void AppendInt8(const KvBlock& block, const float* k, const float* v, int32_t slot, uint8_t* to) {
+  const Int8Rounding key = Int8RoundingOf(k, block.head_dim);
+  int8_t* keys = reinterpret_cast<int8_t*>(to);
+  for (int32_t d = 0; d < block.head_dim; ++d) keys[d * kKvBlockSlots + slot] = key.Code(k[d]);
+  const Int8Rounding value = Int8RoundingOf(v, block.value_dim);
+  const int32_t stride = block.value_stride();
+  int8_t* values = reinterpret_cast<int8_t*>(to) + block.values_at() + int64_t{slot} * stride;
+  for (int32_t d = 0; d < block.value_dim; ++d) values[d] = value.Code(v[d]);
+  for (int32_t d = block.value_dim; d < stride; ++d) values[d] = 0;
+  uint8_t* scales = to + block.scales_at() + sizeof(float) * static_cast<size_t>(slot);
+  std::memcpy(scales, &key.scale, sizeof(float));
+  std::memcpy(scales + sizeof(float) * kKvBlockSlots, &value.scale, sizeof(float));
+}
+
 void AppendAny(const KvBlock& block, const float* k, const float* v, int32_t slot, uint8_t* to) {
+  if (block.dtype == DType::kI8) return AppendInt8(block, k, v, slot, to);
   if (block.dtype == DType::kF16) return Append<StoredF16>(block, k, v, slot, to);
   if (block.dtype == DType::kBF16) return Append<StoredBf16>(block, k, v, slot, to);
   Append<StoredF32>(block, k, v, slot, to);

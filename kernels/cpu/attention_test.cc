@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/kv_int8.h"
 
 namespace tenon::cpu {
 namespace {
@@ -53,8 +54,8 @@ struct Bench {
   }
 
   int32_t q_stride() const { return block.latent ? block.key_stride() : block.head_dim; }
-  float V(int32_t slot, int32_t d) const {
-    return block.latent ? k[slot * block.head_dim + d] : v[slot * block.value_dim + d];
+  const float* V(int32_t slot) const {
+    return block.latent ? &k[slot * block.head_dim] : &v[slot * block.value_dim];
   }
 
   void Attend(int32_t first, int32_t rows, int32_t begin, int32_t end) {
@@ -63,7 +64,13 @@ struct Bench {
   }
 };
 
-double Stored(DType type, float value) {
+// What is stored of x[i], one of a token's `count` values.
+double Stored(DType type, const float* x, int32_t count, int32_t i) {
+  const float value = x[i];
+  if (type == DType::kI8) {
+    const Int8Rounding rounding = Int8RoundingOf(x, count);
+    return double{rounding.scale} * rounding.Code(value);
+  }
   if (type == DType::kF16) return F16ToF32(F32ToF16(value));
   return type == DType::kBF16 ? Bf16ToF32(F32ToBf16(value)) : value;
 }
@@ -71,6 +78,7 @@ double Stored(DType type, float value) {
 const KvBlock kBlocks[] = {
     {DType::kF32, 64, 64},         {DType::kF16, 64, 64},        {DType::kBF16, 80, 80},
     {DType::kF16, 256, 256},       {DType::kF32, 7, 19},         {DType::kBF16, 1, 1},
+    {DType::kI8, 64, 64},          {DType::kI8, 7, 19},          {DType::kI8, 256, 256},
     {DType::kF16, 576, 512, true}, {DType::kBF16, 48, 32, true}, {DType::kF32, 40, 23, true}};
 
 TEST(AttentionKernels, AttendToTheVisibleSlotsOfATile) {
@@ -87,14 +95,14 @@ TEST(AttentionKernels, AttendToTheVisibleSlotsOfATile) {
           if (j >= 40 && j < 104 && (view.hidden >> (j - 40) & 1) != 0) continue;
           double dot = 0;
           for (int32_t d = 0; d < block.head_dim; ++d) {
-            dot +=
-                double{bench.q_rows[r][d]} * Stored(block.dtype, bench.k[j * block.head_dim + d]);
+            dot += double{bench.q_rows[r][d]} *
+                   Stored(block.dtype, &bench.k[j * block.head_dim], block.head_dim, d);
           }
           const double p = std::exp(0.25 * dot - bench.max[r]);
           EXPECT_LE(p, 1 + 1e-5);
           sum += p;
           for (int32_t d = 0; d < block.value_dim; ++d) {
-            out[d] += p * Stored(block.dtype, bench.V(j, d));
+            out[d] += p * Stored(block.dtype, bench.V(j), block.value_dim, d);
           }
         }
         EXPECT_NEAR(bench.sum[r] / sum, 1, 3e-6) << IsaLevels()[level].name;
@@ -129,6 +137,29 @@ TEST(AttentionKernels, GiveARowTheSameBitsWithAnyRowsAndBlocksBesideIt) {
       }
     }
   }
+}
+
+TEST(AttentionKernels, StoreTheSameInt8CodesAtEveryLevel) {
+  const KvBlock block = {DType::kI8, 64, 64};
+  const Bench generic(Isa::kGeneric, block);
+  for (uint32_t level = 0; level < kIsaCount; ++level) {
+    if (!IsaLevels()[level].available) continue;
+    const Bench bench(IsaLevels()[level].isa, block);
+    EXPECT_EQ(bench.memory, generic.memory) << IsaLevels()[level].name;
+  }
+}
+
+TEST(AttentionKernels, RoundToInt8WithinHalfAStep) {
+  const float x[] = {-3.0f, 1.0f, 0.5f, 0.0f, 2.9999f, -0.0118f};
+  const Int8Rounding rounding = Int8RoundingOf(x, 6);
+  EXPECT_EQ(rounding.Code(-3.0f), -127);
+  for (const float value : x) {
+    EXPECT_NEAR(rounding.scale * static_cast<float>(rounding.Code(value)), value,
+                rounding.scale * 0.5001f);
+  }
+  const float tiny[] = {0.0f, -0x1p-120f};
+  EXPECT_EQ(Int8RoundingOf(tiny, 2).scale, 0);
+  EXPECT_EQ(Int8RoundingOf(tiny, 2).Code(tiny[1]), 0);
 }
 
 TEST(AttentionKernels, PackRowsAsAppendingThemOneByOneDoes) {

@@ -78,6 +78,19 @@ void AddBidirectionalCases(std::vector<RigCase>* cases) {
   }
 }
 
+// The cases so far, with K and V as int8 where they are not.
+void AddInt8Cases(std::vector<RigCase>* cases) {
+  const size_t count = cases->size();
+  for (size_t i = 0; i < count; ++i) {
+    RigCase c = (*cases)[i];
+    std::string& type = c.setup.options["kv_type"];
+    if (type == "int8" || c.name.find(" heads, ") != std::string::npos) continue;
+    type = "int8";
+    c.name += ", but int8";
+    cases->push_back(std::move(c));
+  }
+}
+
 }  // namespace
 
 std::vector<RigCase> RigCases() {
@@ -92,7 +105,7 @@ std::vector<RigCase> RigCases() {
     const std::string name = std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) +
                              " heads, " + std::to_string(s.head_dim) + "/" +
                              std::to_string(s.value_dim);
-    for (const char* type : {"f32", "f16", "bf16"}) {
+    for (const char* type : {"f32", "f16", "bf16", "int8"}) {
       cases.push_back(Case(name, layer, type, MixedSteps()));
     }
   }
@@ -119,6 +132,7 @@ std::vector<RigCase> RigCases() {
       Case("tree, sinks, window 3", {0, 8, 2, 64, 64, 0.2f, 3, 0, 1}, "f16", TreeSteps()));
   cases.push_back(Case("tree, sinks, window 3, cap", {0, 4, 1, 40, 72, 0.2f, 3, 5, 1}, "bf16",
                        TreeSteps(), 5e-6));
+  AddInt8Cases(&cases);
   AddLatentCases(&cases);
   AddBidirectionalCases(&cases);
   // Scores of about +-100: all weight on one slot, and most of the others underflow.

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/rope.h"
 
 namespace tenon::attention {
 namespace {
@@ -178,6 +179,20 @@ void RigSession::MakeOp() {
     spec.params = &bidirectional;
     spec.params_bytes = sizeof(bidirectional);
   }
+  RopeAttentionParams turned;
+  std::vector<Weight> weights;
+  if (setup_.rope && setup_.rope->joined) {
+    std::vector<float>& frequencies = setup_.rope->inverse_frequency;
+    const int64_t pairs = static_cast<int64_t>(frequencies.size());
+    weights.push_back(
+        {"inverse_frequency", {DType::kF32, frequencies.data(), 1, pairs}, 4 * pairs});
+    weights.insert(weights.end(), spec.weights.begin(), spec.weights.end());
+    turned = {p, setup_.rope->params};
+    spec.kind = kRopeAttention;
+    spec.weights = {weights.data(), weights.size()};
+    spec.params = &turned;
+    spec.params_bytes = sizeof(turned);
+  }
   spec.state = pages_;
   spec.state_bytes = pages_bytes_;
   PlannedOp planned;
@@ -231,6 +246,9 @@ void RigSession::AddPart(const StepPart& part) {
   tables_.insert(tables_.end(), sequence.pages.begin(), sequence.pages.end());
   for (int32_t j = 0; j < part.tokens; ++j) {
     FillToken(first + j, part.sequence, sequence.context + j);
+    if (setup_.rope && !setup_.rope->joined) {
+      TurnToken(first + j, sequence.context + (part.tree.empty() ? j : part.depths[j]));
+    }
     positions_.push_back(sequence.context + (part.tree.empty() ? j : part.depths[j]));
     token_sequence_.push_back(static_cast<int32_t>(spans_.size()) - 1);
     const uint64_t chain = j >= 63 ? ~uint64_t{0} : (uint64_t{2} << j) - 1;
@@ -250,6 +268,22 @@ void RigSession::FillToken(int32_t row, int32_t sequence, int32_t slot) {
     for (int32_t c = 0; c < operand.columns; ++c) {
       out[c] = scale * setup_.number(operand.what, from, slot, c);
     }
+  }
+}
+
+void RigSession::TurnToken(int32_t row, int32_t position) {
+  const cpu::RopeFunctions& rope = cpu::RopeOf(cpu::ChooseIsa(setup_.isa.c_str()).isa);
+  const RopeParams& p = setup_.rope->params;
+  const int64_t pairs = p.rotary_dim / 2;
+  std::vector<float> angles(static_cast<size_t>(2 * pairs));
+  rope.angles(setup_.rope->inverse_frequency.data(), pairs, position, p.magnitude, angles.data(),
+              angles.data() + pairs);
+  const auto rotate = p.pairs == RopePairs::kHalves ? rope.halves : rope.neighbours;
+  for (Operand& operand : operands_) {
+    if (operand.what == RigInput::kV) continue;
+    float* x = operand.values.data() + int64_t{row} * (operand.columns + 16);
+    rotate(x, operand.columns / p.head_dim, p.head_dim, pairs, angles.data(),
+           angles.data() + pairs);
   }
 }
 

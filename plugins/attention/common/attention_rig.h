@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -81,11 +82,19 @@ float RigNumber(RigInput what, int32_t sequence, int32_t slot, int32_t column);
 // bidirectional one has value_dim head_dim, and each of its sequences stands in one step alone.
 enum class RigKind { kCausal, kLatent, kBidirectional };
 
+// q and k turned by the position: by the op (a kRopeAttention), or before it sees them.
+struct RigRope {
+  RopeParams params;
+  std::vector<float> inverse_frequency;
+  bool joined;
+};
+
 struct RigSetup {
   RigKind kind = RigKind::kCausal;
   AttentionParams layer = {0, 4, 2, 64, 64, 0.125f, 0, 0.0f, 0};
   std::map<std::string, std::string> options;
   std::string isa = "generic";
+  std::optional<RigRope> rope = {};
   int32_t lanes = 1;
   int32_t max_context = 512;
   int32_t max_tokens = 512;  // in a step
@@ -150,6 +159,7 @@ class RigSession {
   void MakeOperands();
   void AddPart(const StepPart& part);
   void FillToken(int32_t row, int32_t sequence, int32_t slot);
+  void TurnToken(int32_t row, int32_t position);
   void RunOp();
 
   RigSetup setup_;

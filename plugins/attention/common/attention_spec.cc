@@ -163,6 +163,7 @@ Status ReadLatent(Host& host, const OpSpec& spec, AttentionOperands* out) {
 DType KvTypeOf(const Options& options) {
   const std::string_view text = options.Text("kv_type");
   if (text == "f32") return DType::kF32;
+  if (text == "int8") return DType::kI8;
   return text == "bf16" ? DType::kBF16 : DType::kF16;
 }
 
@@ -177,6 +178,16 @@ Status CheckDevice(Host& host, const Device* device) {
   std::snprintf(text, sizeof(text),
                 "this attention runs on the device \"cpu\"; this pipeline's device is \"%.*s\"",
                 Length(kind), kind.data);
+  return host.Fail(Status::kUnsupported, text);
+}
+
+Status CheckKvType(Host& host, const AttentionParams& stored, DType kv_type) {
+  if (stored.value_dim > 0 || kv_type != DType::kI8) return Status::kOk;
+  char text[160];
+  std::snprintf(text, sizeof(text),
+                "layer %d stores one latent row a slot, and kv_type is int8; f32, f16 and bf16 are "
+                "possible there",
+                stored.layer);
   return host.Fail(Status::kUnsupported, text);
 }
 

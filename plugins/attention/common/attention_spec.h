@@ -16,12 +16,15 @@ inline constexpr int32_t kMaxHeadDim = 1024;
 
 // The option that every attention component has, and its value.
 inline constexpr OptionInfo kKvTypeOption = {
-    "kv_type", OptionType::kString, "f16", "How K and V are stored.", 0, 0, "f32|f16|bf16"};
+    "kv_type", OptionType::kString, "f16", "How K and V are stored.", 0, 0, "f32|f16|bf16|int8"};
 DType KvTypeOf(const Options& options);
 
 // Whether this machine's processor is a device that `device` stands for: kUnsupported, after
 // Host::Fail, for none and for any other kind than "cpu".
 Status CheckDevice(Host& host, const Device* device);
+
+// kUnsupported after Host::Fail: int8 for a layer of latent rows (value_dim 0).
+Status CheckKvType(Host& host, const AttentionParams& stored, DType kv_type);
 
 // Positive, consistent numbers within limits; kInvalid after Host::Fail. value_dim 0 says that a
 // slot is one latent row: then one KV head, no window, cap or sinks.

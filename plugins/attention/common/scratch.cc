@@ -85,6 +85,7 @@ Scratch::Lane Scratch::ForLane(int32_t lane, const LaneNeeds& needs) const {
     return taken;
   };
   Lane out;
+  out.index = lane;
   out.q = reinterpret_cast<const float**>(take(PointerFloats(needs.rows)));
   out.values = take(int64_t{needs.rows} * needs.value_stride);
   out.part = take(int64_t{cpu::kAttentionRows} * needs.value_stride);

@@ -27,6 +27,7 @@ class Scratch {
   static constexpr int32_t kPartHeader = 16;
 
   struct Lane {
+    int32_t index;
     const float** q;      // [rows]
     float* values;        // [rows, value_stride]
     float* part;          // [kAttentionRows, value_stride]

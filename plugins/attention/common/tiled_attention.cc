@@ -5,17 +5,10 @@
 #include <stdexcept>
 #include <string>
 
+#include "plugins/attention/common/rope_pass.h"
+#include "plugins/attention/common/rope_spec.h"
+
 namespace tenon::attention {
-namespace {
-
-// The level that the device says it uses, or the best one here.
-cpu::Isa IsaOf(const Device& device) {
-  const std::string name(std::string_view(device.Info().isa));
-  const cpu::IsaChoice choice = cpu::ChooseIsa(name.c_str());
-  return choice.status == Status::kOk ? choice.isa : cpu::ActiveIsa();
-}
-
-}  // namespace
 
 TiledAttention::TiledAttention(const CreateArgs& args, int32_t page_tokens)
     : host_(*args.host),
@@ -31,7 +24,7 @@ TiledAttention::TiledAttention(const CreateArgs& args, int32_t page_tokens)
 TiledAttention::~TiledAttention() = default;
 
 void* TiledAttention::Query(const char* interface_name) noexcept {
-  return Offer<Attention>(this, interface_name);
+  return Offer<Attention, Pass>(this, interface_name);
 }
 
 int32_t TiledAttention::BlocksInPage() const {
@@ -42,6 +35,7 @@ int32_t TiledAttention::BlocksInPage() const {
 Status TiledAttention::LayOut(const AttentionParams& layer, int32_t max_context,
                               KvLayout* out) noexcept {
   if (Status s = CheckLayer(host_, layer); s != Status::kOk) return s;
+  if (Status s = CheckKvType(host_, layer, kv_type_); s != Status::kOk) return s;
   if (max_context < 1) {
     return host_.Fail(Status::kInvalid, "the longest context must have at least one slot");
   }
@@ -54,21 +48,48 @@ Status TiledAttention::LayOut(const AttentionParams& layer, int32_t max_context,
 Status TiledAttention::Plan(const OpSpec& spec, PlannedOp* out) noexcept {
   if (Status s = CheckDevice(host_, device_); s != Status::kOk) return s;
   try {
-    return IsBidirectional(spec) ? PlanBidirectional(spec, out) : PlanTiled(spec, out);
+    if (IsBidirectional(spec)) return PlanBidirectional(spec, out);
+    return IsRopeAttention(spec) ? PlanWithRope(spec, out) : PlanTiled(spec, {}, out);
   } catch (const std::bad_alloc&) {
     return host_.Fail(Status::kOutOfMemory, "no memory to plan attention");
   }
 }
 
-Status TiledAttention::PlanTiled(const OpSpec& spec, PlannedOp* out) {
+Status TiledAttention::Rewrite(ProgramEditor& program) noexcept {
+  if (device_ == nullptr || !(device_->Info().kind == Str("cpu"))) return Status::kOk;
+  try {
+    JoinRopes(program);
+  } catch (const std::bad_alloc&) {
+    return host_.Fail(Status::kOutOfMemory, "no memory to join rope and attention");
+  }
+  return Status::kOk;
+}
+
+Status TiledAttention::PlanWithRope(const OpSpec& spec, PlannedOp* out) {
+  RopeSpec rope;
+  if (Status s = ReadRope(host_, spec, &rope); s != Status::kOk) return s;
+  const int32_t tokens = spec.inputs.size > 0 ? spec.inputs[0].max_rows : 0;
+  Rotation rotation;
+  uint64_t bytes = 0;
+  const Status status = rotations_.Get(rope.params, rope.inverse_frequency, Isa(), device_, tokens,
+                                       &rotation, &bytes);
+  if (status != Status::kOk) return host_.Fail(status, "no memory for the angles of a rotation");
+  if (Status s = PlanTiled(AttentionAlone(spec), rotation, out); s != Status::kOk) return s;
+  out->scratch_bytes += bytes;
+  return Status::kOk;
+}
+
+Status TiledAttention::PlanTiled(const OpSpec& spec, const Rotation& rotation, PlannedOp* out) {
   AttentionOperands operands;
   if (Status s = ReadSpec(host_, spec, &operands); s != Status::kOk) return s;
+  if (Status s = CheckKvType(host_, operands.Stored(), kv_type_); s != Status::kOk) return s;
   if (max_context_ == 0) {
     return host_.Fail(Status::kInvalid, "attention was planned before its pages were laid out");
   }
   const uint64_t page_bytes = PageBytes(operands.Stored(), kv_type_, BlocksInPage());
   if (Status s = CheckPages(host_, spec, page_bytes); s != Status::kOk) return s;
-  auto op = std::make_unique<TiledOp>(operands, kv_type_, BlocksInPage(), Kernels(), scratch_);
+  const TiledOp::Parts parts = {cpu::AttentionKernelsFor(Isa()), rotation, scratch_};
+  auto op = std::make_unique<TiledOp>(operands, kv_type_, BlocksInPage(), parts);
   const LaneNeeds needs = op->Needs(max_context_);
   return Keep(std::move(op), needs, &tiled_, out);
 }
@@ -76,13 +97,16 @@ Status TiledAttention::PlanTiled(const OpSpec& spec, PlannedOp* out) {
 Status TiledAttention::PlanBidirectional(const OpSpec& spec, PlannedOp* out) {
   BidirectionalOperands operands;
   if (Status s = ReadSpec(host_, spec, &operands); s != Status::kOk) return s;
-  auto op = std::make_unique<BidirectionalOp>(operands, Kernels(), scratch_);
+  auto op = std::make_unique<BidirectionalOp>(operands, cpu::AttentionKernelsFor(Isa()), scratch_);
   const LaneNeeds needs = op->Needs();
   return Keep(std::move(op), needs, &bidirectional_, out);
 }
 
-const cpu::AttentionKernels& TiledAttention::Kernels() const {
-  return cpu::AttentionKernelsFor(IsaOf(*device_));
+// The level that the device says it uses, or the best one here.
+cpu::Isa TiledAttention::Isa() const {
+  const std::string name(std::string_view(device_->Info().isa));
+  const cpu::IsaChoice choice = cpu::ChooseIsa(name.c_str());
+  return choice.status == Status::kOk ? choice.isa : cpu::ActiveIsa();
 }
 
 template <typename MadeOp>

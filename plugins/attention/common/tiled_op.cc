@@ -39,7 +39,7 @@ uint64_t PageBytes(const AttentionParams& layer, DType kv_type, int32_t blocks) 
 }
 
 TiledOp::TiledOp(const AttentionOperands& operands, DType kv_type, int32_t blocks_in_page,
-                 const cpu::AttentionKernels& kernels, const Scratch& scratch)
+                 const Parts& parts)
     : x_(operands),
       block_(BlockOf(operands.layer, kv_type, operands.latent)),
       block_bytes_(block_.bytes()),
@@ -47,8 +47,9 @@ TiledOp::TiledOp(const AttentionOperands& operands, DType kv_type, int32_t block
       blocks_in_page_(blocks_in_page),
       group_(GroupOf(operands)),
       part_floats_(RowTiles::PartFloats(block_)),
-      kernels_(kernels),
-      scratch_(scratch) {}
+      rotation_(parts.rotation),
+      kernels_(parts.kernels),
+      scratch_(parts.scratch) {}
 
 LaneNeeds TiledOp::Needs(int32_t max_context) const {
   LaneNeeds needs = {std::max(kItemRows, group_), block_.value_stride()};
@@ -56,6 +57,8 @@ LaneNeeds TiledOp::Needs(int32_t max_context) const {
     const int64_t tiles = std::min(kLatentPartTiles, max_context / cpu::kAttentionTileSlots + 1);
     needs.packed_floats = int64_t{needs.rows} * block_.key_stride();
     needs.part_floats = tiles * x_.layer.heads * part_floats_;
+  } else if (rotation_.angles != nullptr) {
+    needs.packed_floats = int64_t{needs.rows} * block_.head_dim;
   }
   return needs;
 }
@@ -65,17 +68,17 @@ LaneNeeds TiledOp::Needs(int32_t max_context) const {
 void TiledOp::Run(const Batch& batch, const Lane& lane) noexcept {
   const int32_t groups = x_.layer.heads / group_;
   const bool store_first = batch.tokens > batch.sequences || groups > x_.layer.kv_heads;
+  const Scratch::Lane own = scratch_.ForLane(lane.index, Needs(0));
   if (store_first) {
-    AppendRows(batch, lane);
+    AppendRows(batch, lane, own);
     lane.Meet();
   }
   const PieceShape shape = {groups, group_, std::max(1, kItemRows / group_), x_.layer.window};
   Pieces pieces(batch, shape, lane.count, scratch_.part_floats() / part_floats_);
-  const Scratch::Lane own = scratch_.ForLane(lane.index, Needs(0));
   Piece piece;
   while (pieces.Find(lane.Claim(), &piece)) {
     if (!store_first && piece.end_tile == piece.item_end_tile) {
-      Append(batch, *piece.span, 0, piece.kv_head);
+      Append(batch, *piece.span, 0, piece.kv_head, own);
     }
     Attend(batch, piece, own);
   }
@@ -91,20 +94,27 @@ uint8_t* TiledOp::BlockAt(const Batch& batch, const SequenceSpan& span, int32_t 
 }
 
 // Of a latent row, v is the rotated part.
-void TiledOp::Append(const Batch& batch, const SequenceSpan& span, int32_t j,
-                     int32_t kv_head) const {
-  const int32_t slot = span.context + j;
-  const float* k = x_.k.Row(span.first_token + j) + kv_head * block_.head_dim;
-  const float* v = x_.v.Row(span.first_token + j) + kv_head * block_.value_dim;
+void TiledOp::Append(const Batch& batch, const SequenceSpan& span, int32_t j, int32_t kv_head,
+                     const Scratch::Lane& own) const {
+  const int32_t slot = span.context + j, token = span.first_token + j;
+  const float* k = x_.k.Row(token) + kv_head * block_.head_dim;
+  const float* v = x_.v.Row(token) + kv_head * block_.value_dim;
+  if (rotation_.angles != nullptr) {
+    std::copy_n(k, block_.head_dim, own.packed);
+    rotation_.Turn(own.packed, 1, block_.head_dim, own.index, batch.positions[token]);
+    k = own.packed;
+  }
   kernels_.append(block_, k, v, slot % cpu::kKvBlockSlots,
                   BlockAt(batch, span, kv_head, slot / cpu::kKvBlockSlots));
 }
 
-void TiledOp::AppendRows(const Batch& batch, const Lane& lane) const {
+void TiledOp::AppendRows(const Batch& batch, const Lane& lane, const Scratch::Lane& own) const {
   const RowRange rows = RowsOf(lane, batch.tokens);
   for (int32_t t = rows.begin; t < rows.end; ++t) {
     const SequenceSpan& span = batch.spans[batch.token_sequence[t]];
-    for (int32_t g = 0; g < x_.layer.kv_heads; ++g) Append(batch, span, t - span.first_token, g);
+    for (int32_t g = 0; g < x_.layer.kv_heads; ++g) {
+      Append(batch, span, t - span.first_token, g, own);
+    }
   }
 }
 
@@ -124,12 +134,29 @@ void TiledOp::Attend(const Batch& batch, const Piece& piece, const Scratch::Lane
 
 // Row r is token r / group of the item, head r % group of the item's heads.
 void TiledOp::FindRows(const Batch& batch, const Piece& piece, const Scratch::Lane& own) const {
+  if (rotation_.angles != nullptr) TurnQ(batch, piece, own);
   for (int32_t r = 0; r < ItemRows(piece); ++r) {
     const int32_t j = piece.first + r / group_, token = piece.span->first_token + j;
     const int32_t head = piece.kv_head * group_ + r % group_;
     own.views[r] = VisibleSlots(batch, *piece.span, j, x_.layer.window);
-    own.q[r] = x_.latent ? JoinQ(token, head, own.packed + int64_t{r} * block_.key_stride())
-                         : x_.q.Row(token) + head * block_.head_dim;
+    if (x_.latent) {
+      own.q[r] = JoinQ(token, head, own.packed + int64_t{r} * block_.key_stride());
+    } else {
+      own.q[r] = rotation_.angles != nullptr ? own.packed + int64_t{r} * block_.head_dim
+                                             : x_.q.Row(token) + head * block_.head_dim;
+    }
+  }
+}
+
+// The item's rows, packed. Every piece of an item does so for itself: what other lanes read is not
+// written.
+void TiledOp::TurnQ(const Batch& batch, const Piece& piece, const Scratch::Lane& own) const {
+  const int64_t columns = int64_t{group_} * block_.head_dim;
+  for (int32_t i = 0; i < piece.tokens; ++i) {
+    const int32_t token = piece.span->first_token + piece.first + i;
+    float* to = own.packed + i * columns;
+    std::copy_n(x_.q.Row(token) + piece.kv_head * columns, columns, to);
+    rotation_.Turn(to, group_, block_.head_dim, own.index, batch.positions[token]);
   }
 }
 

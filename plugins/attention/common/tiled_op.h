@@ -6,6 +6,7 @@
 #include "kernels/cpu/attention.h"
 #include "plugins/attention/common/attention_spec.h"
 #include "plugins/attention/common/pieces.h"
+#include "plugins/attention/common/rope_angles.h"
 #include "plugins/attention/common/row_tiles.h"
 #include "plugins/attention/common/scratch.h"
 #include "tenon/op.h"
@@ -16,12 +17,17 @@ namespace tenon::attention {
 // whose bytes do not depend on how much of them is V.
 uint64_t PageBytes(const AttentionParams& layer, DType kv_type, int32_t blocks);
 
-// One layer's kAttention or kLatentAttention over pages.
+// One layer's kAttention, kRopeAttention or kLatentAttention over pages.
 class TiledOp final : public Op {
  public:
-  // `scratch` has room for Needs() when the op runs.
+  // What the op computes with. `scratch` has room for Needs() when the op runs.
+  struct Parts {
+    const cpu::AttentionKernels& kernels;
+    const Rotation& rotation;  // copied
+    const Scratch& scratch;
+  };
   TiledOp(const AttentionOperands& operands, DType kv_type, int32_t blocks_in_page,
-          const cpu::AttentionKernels& kernels, const Scratch& scratch);
+          const Parts& parts);
 
   // With contexts of up to max_context slots.
   LaneNeeds Needs(int32_t max_context) const;
@@ -33,11 +39,13 @@ class TiledOp final : public Op {
   int32_t ItemRows(const Piece& piece) const { return piece.tokens * group_; }
   uint8_t* BlockAt(const Batch& batch, const SequenceSpan& span, int32_t kv_head,
                    int32_t block) const;
-  void Append(const Batch& batch, const SequenceSpan& span, int32_t j, int32_t kv_head) const;
-  void AppendRows(const Batch& batch, const Lane& lane) const;
+  void Append(const Batch& batch, const SequenceSpan& span, int32_t j, int32_t kv_head,
+              const Scratch::Lane& own) const;
+  void AppendRows(const Batch& batch, const Lane& lane, const Scratch::Lane& own) const;
   void Attend(const Batch& batch, const Piece& piece, const Scratch::Lane& own) const;
   void FindRows(const Batch& batch, const Piece& piece, const Scratch::Lane& own) const;
   const float* JoinQ(int32_t token, int32_t head, float* to) const;
+  void TurnQ(const Batch& batch, const Piece& piece, const Scratch::Lane& own) const;
   void AttendTile(const Batch& batch, const Piece& piece, int32_t tile, const RowTiles& rows,
                   const Scratch::Lane& own) const;
   bool LastToArrive(const Piece& piece) const;
@@ -51,6 +59,7 @@ class TiledOp final : public Op {
   const int32_t blocks_in_page_;
   const int32_t group_;  // query heads of an item: those of a KV head, or some of a latent row
   const int64_t part_floats_;  // of one row's part
+  const Rotation rotation_;
   const cpu::AttentionKernels& kernels_;
   const Scratch& scratch_;
 };

@@ -13,7 +13,7 @@ constexpr tenon::ComponentInfo kFlash = tenon::Describe<tenon::attention::FlashA
     tenon::Claim(Capability::kDeviceCpu, Capability::kSlidingWindow, Capability::kSoftCap,
                  Capability::kSinks, Capability::kTreeMask, Capability::kLatentKv,
                  Capability::kBidirectional, Capability::kKvF32, Capability::kKvF16,
-                 Capability::kKvBF16),
+                 Capability::kKvBF16, Capability::kKvI8),
     tenon::attention::FlashAttention::kOptions);
 
 }  // namespace

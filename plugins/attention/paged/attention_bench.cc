@@ -65,7 +65,7 @@ void Add(const std::string& isa, const Model& model, const char* type, const std
 void Register() {
   for (const std::string& isa : RigIsas()) {
     for (const Model& model : kModels) {
-      for (const char* type : {"f16", "f32", "bf16"}) {
+      for (const char* type : {"f16", "f32", "bf16", "int8"}) {
         Add(isa, model, type, "decode@1024", 1024, 1);
         Add(isa, model, type, "decode@4096", 4096, 1);
         Add(isa, model, type, "prefill512", 0, 512);

@@ -309,6 +309,23 @@ TEST(LatentAttention, SaysWhyItRefusesAnOp) {
   }
 }
 
+TEST(LatentAttention, IsNotStoredAsInt8) {
+  for (const PluginInfo* plugin : {&Paged(), &Reference()}) {
+    RigHost host;
+    RigDevice device(1, "generic");
+    RigComponent component(*plugin, &host, &device, {{"kv_type", "int8"}});
+    ASSERT_NE(component.attention(), nullptr);
+    KvLayout layout{};
+    EXPECT_EQ(component.attention()->LayOut({3, 4, 1, 48, 0, 1, 0, 0, 0}, 64, &layout),
+              Status::kUnsupported);
+    EXPECT_NE(host.failure.find("layer 3 stores one latent row a slot, and kv_type is int8"),
+              std::string::npos)
+        << host.failure;
+    EXPECT_EQ(component.attention()->LayOut({3, 4, 1, 48, 48, 1, 0, 0, 0}, 64, &layout),
+              Status::kOk);
+  }
+}
+
 TEST(LatentAttention, IsNotPlannedAsPlainAttention) {
   Planned planned(Paged());
   AttentionParams row = StoredRow(planned.layer);

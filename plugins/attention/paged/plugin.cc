@@ -13,7 +13,7 @@ constexpr tenon::ComponentInfo kPaged = tenon::Describe<tenon::attention::PagedA
     tenon::Claim(Capability::kDeviceCpu, Capability::kSlidingWindow, Capability::kSoftCap,
                  Capability::kSinks, Capability::kTreeMask, Capability::kLatentKv,
                  Capability::kBidirectional, Capability::kKvF32, Capability::kKvF16,
-                 Capability::kKvBF16, Capability::kSharedPages),
+                 Capability::kKvBF16, Capability::kKvI8, Capability::kSharedPages),
     tenon::attention::PagedAttention::kOptions);
 
 }  // namespace

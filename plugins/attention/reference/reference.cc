@@ -18,6 +18,7 @@ void* ReferenceAttention::Query(const char* interface_name) noexcept {
 Status ReferenceAttention::LayOut(const AttentionParams& layer, int32_t max_context,
                                   KvLayout* out) noexcept {
   if (Status s = CheckLayer(host_, layer); s != Status::kOk) return s;
+  if (Status s = CheckKvType(host_, layer, kv_type_); s != Status::kOk) return s;
   if (max_context < 1) {
     return host_.Fail(Status::kInvalid, "the longest context must have at least one slot");
   }
@@ -34,6 +35,7 @@ Status ReferenceAttention::Plan(const OpSpec& spec, PlannedOp* out) noexcept {
 Status ReferenceAttention::PlanStored(const OpSpec& spec, PlannedOp* out) noexcept {
   AttentionOperands x;
   if (Status s = ReadSpec(host_, spec, &x); s != Status::kOk) return s;
+  if (Status s = CheckKvType(host_, x.Stored(), kv_type_); s != Status::kOk) return s;
   if (max_context_ == 0) {
     return host_.Fail(Status::kInvalid, "attention was planned before its pages were laid out");
   }

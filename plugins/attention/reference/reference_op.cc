@@ -3,14 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/kv_int8.h"
 
 namespace tenon::attention {
 namespace {
 
 float Load(DType type, const uint8_t* values, int64_t i) {
   if (type == DType::kF32) return reinterpret_cast<const float*>(values)[i];
+  if (type == DType::kI8) return static_cast<int8_t>(values[i]);
   const uint16_t half = reinterpret_cast<const uint16_t*>(values)[i];
   return type == DType::kF16 ? cpu::F16ToF32(half) : cpu::Bf16ToF32(half);
 }
@@ -29,6 +32,29 @@ int64_t SlotValues(const AttentionParams& stored) {
   return int64_t{stored.kv_heads} * (stored.head_dim + stored.value_dim);
 }
 
+// Where the codes of a slot are int8, a scale follows them for K and then V of each KV head.
+int64_t SlotBytes(const AttentionParams& stored, DType type) {
+  const int64_t scales = type == DType::kI8 ? 2 * int64_t{stored.kv_heads} : 0;
+  return static_cast<int64_t>(BytesOf(type, static_cast<uint64_t>(SlotValues(stored)))) +
+         scales * int64_t{sizeof(float)};
+}
+
+// Runs of `width` values from value `at` on, each with a scale of its own from scale `scale` on.
+struct Int8Runs {
+  int32_t count, width;
+  int64_t at, scale;
+};
+
+void StoreInt8(const float* from, const Int8Runs& runs, int64_t values, uint8_t* slot) {
+  for (int32_t i = 0; i < runs.count; ++i, from += runs.width) {
+    const cpu::Int8Rounding rounding = cpu::Int8RoundingOf(from, runs.width);
+    int8_t* codes = reinterpret_cast<int8_t*>(slot) + runs.at + int64_t{i} * runs.width;
+    for (int32_t d = 0; d < runs.width; ++d) codes[d] = rounding.Code(from[d]);
+    std::memcpy(slot + values + int64_t{sizeof(float)} * (runs.scale + i), &rounding.scale,
+                sizeof(float));
+  }
+}
+
 // scores[0, count) become exp(score - max), and their sum with that of the sink is the result.
 double Exponentiate(double* scores, int32_t count, const float* sink) {
   double max = sink != nullptr ? double{*sink} : -INFINITY;
@@ -44,8 +70,7 @@ double Exponentiate(double* scores, int32_t count, const float* sink) {
 }  // namespace
 
 uint64_t ReferencePageBytes(const AttentionParams& stored, DType type, int32_t max_context) {
-  return BytesOf(type,
-                 static_cast<uint64_t>(SlotValues(stored)) * static_cast<uint64_t>(max_context));
+  return static_cast<uint64_t>(SlotBytes(stored, type)) * static_cast<uint64_t>(max_context);
 }
 
 ReferenceOp::ReferenceOp(const AttentionOperands& operands, DType type, int32_t max_context,
@@ -71,14 +96,29 @@ void ReferenceOp::Run(const Batch& batch, const Lane& lane) noexcept {
 
 uint8_t* ReferenceOp::Slot(const Batch& batch, const SequenceSpan& span, int32_t slot) const {
   const uint64_t page = static_cast<uint64_t>(batch.block_tables[span.first_block]);
-  const int64_t first = slot * SlotValues(x_.Stored());
-  return x_.pages + page * page_bytes_ + BytesOf(type_, static_cast<uint64_t>(first));
+  return x_.pages + page * page_bytes_ + slot * SlotBytes(x_.Stored(), type_);
+}
+
+double ReferenceOp::ScaleOf(const uint8_t* stored, int32_t head, bool of_value) const {
+  const AttentionParams& p = x_.layer;
+  if (type_ != DType::kI8) return 1;
+  const int32_t index = (of_value ? p.kv_heads : 0) + head * p.kv_heads / p.heads;
+  float scale;
+  std::memcpy(&scale, stored + SlotValues(p) + int64_t{sizeof(float)} * index, sizeof(scale));
+  return scale;
 }
 
 void ReferenceOp::Append(const Batch& batch, int32_t t) const {
   const AttentionParams& p = x_.layer;
   const SequenceSpan& span = batch.spans[batch.token_sequence[t]];
   uint8_t* to = Slot(batch, span, span.context + t - span.first_token);
+  if (type_ == DType::kI8) {
+    const int64_t values = SlotValues(p);
+    StoreInt8(x_.k.Row(t), {p.kv_heads, p.head_dim, 0, 0}, values, to);
+    StoreInt8(x_.v.Row(t), {p.kv_heads, p.value_dim, p.kv_heads * p.head_dim, p.kv_heads}, values,
+              to);
+    return;
+  }
   const int32_t keys = x_.latent ? p.value_dim : p.kv_heads * p.head_dim;
   const int32_t values = x_.latent ? x_.rope_dim() : p.kv_heads * p.value_dim;
   for (int32_t d = 0; d < keys; ++d) Store(type_, x_.k.Row(t)[d], to, d);
@@ -113,6 +153,7 @@ double ReferenceOp::QueryTimesKey(int32_t t, int32_t head, const uint8_t* stored
     const float* q = x_.q.Row(t) + head * p.head_dim;
     const int32_t first = head * p.kv_heads / p.heads * p.head_dim;
     for (int32_t d = 0; d < p.head_dim; ++d) sum += double{q[d]} * Load(type_, stored, first + d);
+    sum *= ScaleOf(stored, head, false);
   }
   return sum;
 }
@@ -133,11 +174,14 @@ void ReferenceOp::Attend(const Batch& batch, int32_t t, int32_t head, double* sc
     scores[slot] = sees ? Score(batch, span, t, head, slot) : -INFINITY;
   }
   const double sum = Exponentiate(scores, slots, x_.sinks != nullptr ? x_.sinks + head : nullptr);
+  for (int32_t slot = 0; slot < slots; ++slot) {
+    if (scores[slot] > 0) scores[slot] *= ScaleOf(Slot(batch, span, slot), head, true);
+  }
   const int64_t first = FirstValue(head);
   for (int32_t d = 0; d < p.value_dim; ++d) {
     double out = 0;
     for (int32_t slot = 0; slot < slots; ++slot) {
-      if (scores[slot] > 0) out += scores[slot] * Load(type_, Slot(batch, span, slot), first + d);
+      if (scores[slot] != 0) out += scores[slot] * Load(type_, Slot(batch, span, slot), first + d);
     }
     x_.out.Row(t)[head * p.value_dim + d] = static_cast<float>(sum > 0 ? out / sum : 0);
   }

@@ -27,6 +27,8 @@ class ReferenceOp final : public Op {
  private:
   uint8_t* Slot(const Batch& batch, const SequenceSpan& span, int32_t slot) const;
   void Append(const Batch& batch, int32_t t) const;
+  // What a query head's K, or V, of a slot is to be multiplied with; 1 but for int8.
+  double ScaleOf(const uint8_t* stored, int32_t head, bool of_value) const;
   bool Sees(const Batch& batch, const SequenceSpan& span, int32_t t, int32_t slot) const;
   double QueryTimesKey(int32_t t, int32_t head, const uint8_t* stored) const;
   double Score(const Batch& batch, const SequenceSpan& span, int32_t t, int32_t head,

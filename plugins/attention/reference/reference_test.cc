@@ -158,7 +158,7 @@ TEST(ReferenceAttention, StoresKAndVInTheKvType) {
   const struct {
     const char* type;
     double step;
-  } cases[] = {{"f32", 0x1p-24}, {"f16", 0x1p-11}, {"bf16", 0x1p-8}};
+  } cases[] = {{"f32", 0x1p-24}, {"f16", 0x1p-11}, {"bf16", 0x1p-8}, {"int8", 1.7 / 254}};
   for (const auto& [type, step] : cases) {
     RigSetup setup = SetupOf({0, 1, 1, 8, 8, 1, 0, 0, 0});
     setup.options = {{"kv_type", type}};
