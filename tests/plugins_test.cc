@@ -13,6 +13,7 @@
 #include "core/plugins/fake_plugin_test.h"
 #include "core/plugins/registry.h"
 #include "core/plugins/report.h"
+#include "tenon/decoding.h"
 
 namespace tenon::core {
 namespace {
@@ -56,6 +57,18 @@ std::vector<SearchFolder> Folders(std::initializer_list<fs::path> paths) {
   std::vector<SearchFolder> folders;
   for (const fs::path& path : paths) folders.push_back({path.string(), "--plugin-dir", true});
   return folders;
+}
+
+// All families but attention, from fakes; the sampler is the fixture that cannot be made.
+Result<Pipeline> LoadWithFakes(const std::string& yaml, Registry& registry) {
+  static const PluginInfo* others = FakePlugin(
+      "tenon.others",
+      {FakeComponent(Family::kDevice, "cpu", 1), FakeComponent(Family::kAttention, "paged", 1),
+       FakeComponent(Family::kQuant, "native", 1), FakeComponent(Family::kScheduler, "chunked", 1),
+       FakeComponent(Family::kParallel, "none", 1),
+       FakeComponent(Family::kDecoding, "sampler", 1)});
+  registry.AddBuiltIn(FakeEntry(others));
+  return LoadPipelineText(yaml, "p.yaml", FIXTURES, {}, registry);
 }
 
 TEST(PluginLoading, LoadsAGoodPlugin) {
@@ -225,6 +238,48 @@ TEST(PluginRefusal, TwoPinnedOfOneNameAreStillTwo) {
   EXPECT_EQ(found.error().code, "TN106");
 }
 
+// Calls the one component of that name once: what it did to three logits of 0.
+std::vector<float> CallOnce(Registry& registry, const std::string& name) {
+  const auto found = registry.Find(Family::kDecoding, name);
+  EXPECT_TRUE(found.ok()) << found.error().message;
+  if (!found.ok()) return {};
+  CreateArgs args;
+  args.host = (*found)->host;
+  Component* made = nullptr;
+  EXPECT_EQ((*found)->info->create(&args, &made), Status::kOk);
+  std::vector<float> logits(3);
+  QueryFor<LogitProcessor>(*made)->Apply({}, {logits.data(), 3});
+  (*found)->info->destroy(made);
+  return logits;
+}
+
+TEST(PluginSearch, TwoBuildsOfOnePluginShareNoState) {
+  Registry registry;
+  ASSERT_TRUE(registry.AddFile(Fixture("build_1/counting"), "one").ok());
+  ASSERT_TRUE(registry.AddFile(Fixture("build_2/counting"), "two").ok());
+  EXPECT_EQ(CallOnce(registry, "one"), (std::vector<float>{1, 1, 1}));
+  EXPECT_EQ(CallOnce(registry, "one"), (std::vector<float>{2, 2, 1}));
+  EXPECT_EQ(CallOnce(registry, "two"), (std::vector<float>{1, 1, 2}));
+  EXPECT_EQ(CallOnce(registry, "one"), (std::vector<float>{3, 3, 1}));
+  EXPECT_THAT(registry.Refusals(), IsEmpty());
+}
+
+// Both in one chain, each under its name, beside a third load of the first under its own.
+TEST(PluginSearch, TwoBuildsOfOnePluginStandInOnePipeline) {
+  Registry registry;
+  const auto pipeline = LoadWithFakes(
+      "model: a\n"
+      "plugins: [{path: build_1/counting.so, as: one}, {path: build_2/counting.so, as: two},"
+      " build_1/counting.so]\n"
+      "decoding: [one, two, acme.counting]\n",
+      registry);
+  ASSERT_TRUE(pipeline.ok()) << pipeline.error().message;
+  ASSERT_THAT(pipeline->decoding, SizeIs(3));
+  EXPECT_EQ(pipeline->decoding[0].component->file, Fixture("build_1/counting"));
+  EXPECT_EQ(pipeline->decoding[1].component->file, Fixture("build_2/counting"));
+  EXPECT_EQ(pipeline->decoding[2].component->file, Fixture("build_1/counting"));
+}
+
 TEST(PluginSearch, AsGoesBeforeTheNamesOfSeveralComponents) {
   Registry registry;
   ASSERT_TRUE(registry.AddFile(Fixture("two_components"), "mine").ok());
@@ -329,18 +384,6 @@ TEST(PluginCreation, ConstructorThatThrowsTellsItsText) {
               p == 0 ? "p must be above 0" : "the constructor threw something unknown");
     EXPECT_EQ(made, nullptr);
   }
-}
-
-// All families but attention, from fakes; the sampler is the fixture that cannot be made.
-Result<Pipeline> LoadWithFakes(const std::string& yaml, Registry& registry) {
-  static const PluginInfo* others = FakePlugin(
-      "tenon.others",
-      {FakeComponent(Family::kDevice, "cpu", 1), FakeComponent(Family::kAttention, "paged", 1),
-       FakeComponent(Family::kQuant, "native", 1), FakeComponent(Family::kScheduler, "chunked", 1),
-       FakeComponent(Family::kParallel, "none", 1),
-       FakeComponent(Family::kDecoding, "sampler", 1)});
-  registry.AddBuiltIn(FakeEntry(others));
-  return LoadPipelineText(yaml, "p.yaml", FIXTURES, {}, registry);
 }
 
 TEST(PluginPipeline, NamesMorePluginsAndRenamesThem) {
