@@ -63,6 +63,7 @@ int Main(int argc, char** argv) {
   AddDevices(app, exit_code);
   AddPull(app, exit_code);
   AddCheck(app, exit_code);
+  AddNew(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
