@@ -14,7 +14,7 @@ import unittest
 import tenon_process
 from tenon_process import config, data, finish, generate, interrupt, start, tenon, tiny
 
-COMMANDS = ("run", "bench", "score", "compare", "tokenize", "embed", "explain", "plugins", "models", "devices", "pull")
+COMMANDS = ("run", "bench", "score", "compare", "tokenize", "embed", "explain", "plugins", "models", "devices", "pull", "new")
 DEFAULT = "smollm2-135m-instruct"
 
 
