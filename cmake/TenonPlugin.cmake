@@ -2,6 +2,7 @@
 # What makes a shared object a good plugin. Installed with the SDK, used by this tree and by plugins outside it
 # alike.
 set(TENON_PLUGIN_EXPORTS ${CMAKE_CURRENT_LIST_DIR}/TenonPlugin.map)
+set(TENON_PLUGIN_NOTE ${CMAKE_CURRENT_LIST_DIR}/TenonNote.cc.in)
 
 # tenon_plugin_properties(TARGET): only the entry is exported; no symbol stays undefined; unique symbols are off,
 # since two builds of one plugin would otherwise share their static state.
@@ -18,13 +19,31 @@ function(tenon_plugin_properties target)
   endif()
 endfunction()
 
-# tenon_add_plugin(NAME SOURCES ... [LIBS ...]): the plugin NAME.so, made of SOURCES with the public SDK.
+# tenon_plugin_note(TARGET [ID id] [VERSION version] [FAMILIES ...] [ISA ...]): what tenon/plugin_note.h describes. ISA
+# is what every file of the plugin is compiled for, as /proc/cpuinfo calls it (avx2, avx512f, amx_int8): a host refuses
+# the plugin unopened on a processor that lacks one of them. What is chosen at run time does not belong there.
+function(tenon_plugin_note target)
+  cmake_parse_arguments(ARG "" "ID;VERSION" "FAMILIES;ISA" ${ARGN})
+  list(JOIN ARG_FAMILIES " " families)
+  list(JOIN ARG_ISA " " isa)
+  set(TENON_NOTE_TEXT "id=${ARG_ID}\\nversion=${ARG_VERSION}\\nfamilies=${families}\\nisa=${isa}\\n")
+  if(NOT "${ARG_ID}${ARG_VERSION}${families}${isa}" MATCHES "^[A-Za-z0-9_. -]*$")
+    message(FATAL_ERROR "tenon_plugin_note(${target}): letters, digits, \".\", \"_\" and \"-\" allowed; saw \"${ARGN}\"")
+  endif()
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${target}_note.cc)
+  configure_file(${TENON_PLUGIN_NOTE} ${source} @ONLY)
+  target_sources(${target} PRIVATE ${source})
+endfunction()
+
+# tenon_add_plugin(NAME SOURCES ... [LIBS ...] [ID ...] [VERSION ...] [FAMILIES ...] [ISA ...]): the plugin NAME.so, made
+# of SOURCES with the public SDK, and its note.
 function(tenon_add_plugin name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "ID;VERSION" "SOURCES;LIBS;FAMILIES;ISA" ${ARGN})
   if(NOT ARG_SOURCES OR ARG_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "tenon_add_plugin(${name}): expected SOURCES and, if any, LIBS; saw \"${ARGN}\"")
+    message(FATAL_ERROR "tenon_add_plugin(${name}): expected SOURCES, LIBS, ID, VERSION, FAMILIES, ISA; saw \"${ARGN}\"")
   endif()
   add_library(${name} MODULE ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE Tenon::sdk ${ARG_LIBS})
   tenon_plugin_properties(${name})
+  tenon_plugin_note(${name} ID "${ARG_ID}" VERSION "${ARG_VERSION}" FAMILIES ${ARG_FAMILIES} ISA ${ARG_ISA})
 endfunction()

@@ -92,6 +92,7 @@ function(tenon_plugin family name)
   add_library(${target} MODULE plugin.cc)
   target_link_libraries(${target} PRIVATE ${objects} Tenon::sdk ${ARG_LIBS} tenon_flags)
   tenon_plugin_properties(${target})
+  tenon_plugin_note(${target} ID tenon.${family}.${name} VERSION ${PROJECT_VERSION} FAMILIES ${family})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${family}_${name}
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${TENON_PLUGIN_DIRECTORY})
   install(TARGETS ${target} LIBRARY DESTINATION ${TENON_PLUGIN_DIRECTORY})

@@ -10,6 +10,7 @@
 
 #include "core/plugins/elf_file.h"
 #include "core/plugins/host.h"
+#include "core/plugins/plugin_note.h"
 
 namespace tenon::core {
 namespace {
@@ -61,6 +62,8 @@ std::variant<PluginEntry, Refusal> OpenLibrary(const std::string& file) {
     return Refusal{"TN101", file, "", name + ": not loaded: " + damage,
                    "Rebuild it as a shared object for this machine"};
   }
+  // Opening runs its static initialisers.
+  if (auto refusal = CheckPluginNote(file)) return *std::move(refusal);
   dll::fs::error_code problem;
   dll::shared_library library;
   library.load(dll::fs::path(file), problem, dll::load_mode::rtld_now | dll::load_mode::rtld_local);

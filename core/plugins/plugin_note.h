@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/plugins/refusal.h"
+
+namespace tenon::core {
+
+// Why a plugin's file is not even to be opened, by its note (tenon/plugin_note.h); none where it
+// may be, or has no note. TN103 another ABI, TN105 an instruction set that this processor lacks,
+// TN110 a note that is cut off. REQUIRES: CheckElfFile(file) is "".
+std::optional<Refusal> CheckPluginNote(const std::string& file);
+
+}  // namespace tenon::core
