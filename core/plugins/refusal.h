@@ -12,7 +12,7 @@ namespace tenon::core {
 //   TN102 it exports no entry
 //   TN103 it was built for another ABI
 //   TN104 it was built for another machine or by an incompatible compiler
-//   TN105 a component cannot work on this machine (its probe says so)
+//   TN105 it cannot work on this machine (a component's probe or the file's note says so)
 //   TN106 two components of one family have one name
 //   TN110 its description of itself is malformed
 // An empty code marks a remark: the file was not needed, because another one comes first.
