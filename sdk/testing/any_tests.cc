@@ -46,6 +46,11 @@ Verdict MadeWithDefaults(const Subject& subject) {
   KitHost host;
   const Instance made(*subject.component, &host, &device);
   if (made.status() != Status::kOk) {
+    // The kit's device is a processor; a component for another may refuse it.
+    const Capabilities& claims = subject.component->capabilities;
+    if (claims.Has(Capability::kDeviceCuda) && !claims.Has(Capability::kDeviceCpu)) {
+      return Skipped("is for CUDA alone: " + host.TakeFailure());
+    }
     return Failed("refuses its own defaults: " + host.TakeFailure());
   }
   if (made.get() == nullptr) return Failed("create returned kOk and no component");
