@@ -116,7 +116,9 @@ TEST(AdapterConfig, ChecksNumbersAndExpressions) {
   }
   EXPECT_THAT(ErrorWith("rank_pattern", {{"q_proj", 300}}), HasSubstr(R"(rank_pattern: "q_proj")"));
   EXPECT_THAT(ErrorWith("rank_pattern", {{"(q_proj", 3}}), HasSubstr("no regular expression"));
-  EXPECT_THAT(ErrorWith("rank_pattern", {{"((a{9}){9}){9}", 3}}), HasSubstr("by a count"));
+  EXPECT_THAT(ErrorWith("rank_pattern", {{"a{1111111111111111111}", 3}}), HasSubstr("too big"));
+  EXPECT_THAT(ErrorWith("rank_pattern", {{"((((a{9}){9}){9}){9}){9}", 3}}), HasSubstr("too large"));
+  EXPECT_THAT(ErrorWith("rank_pattern", {{"(a)\\1", 3}}), HasSubstr("refers back"));
   EXPECT_THAT(ErrorWith("alpha_pattern", {{std::string(300, 'a'), 3}}), HasSubstr("300 bytes"));
   EXPECT_THAT(ErrorWith("alpha_pattern", "x"), HasSubstr("an object of at most"));
   EXPECT_THAT(ErrorWith("target_modules", 3), HasSubstr("target_modules is 3"));
@@ -139,11 +141,13 @@ TEST(AdapterConfig, TellsAllThatIsWrongAtOnce) {
 // An expression that takes exponential time where every path is tried.
 TEST(AdapterConfig, MatchesHostileExpressionsQuickly) {
   Json json = Seed();
+  json["alpha_pattern"] = {{"((a{0,9}){0,9}){0,9}b", 3}};
   json["rank_pattern"] = {{"(a*)*(a|aa)*(a*a*)*b", 3}};
   const auto config = Parse(json);
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->RankOf(std::string(200, 'a')), 8);
   EXPECT_EQ(config->RankOf(std::string(200, 'a') + "b"), 3);
+  EXPECT_TRUE(std::isfinite(config->ScaleOf(std::string(200, 'a') + "b")));
 }
 
 TEST(AdapterConfig, RefusesWhatIsNoSmallObject) {

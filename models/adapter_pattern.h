@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <regex>
 #include <string>
 #include <string_view>
 
@@ -11,8 +10,9 @@
 namespace tenon::models {
 
 // A key of rank_pattern, alpha_pattern or target_modules in an adapter's config: the end of
-// modules' names, or a regular expression. At most 256 bytes, without counted repetition, so that
-// matching takes time and stack in proportion to the name. Thread: const methods from any.
+// modules' names, or a regular expression (PCRE2's, without back references). At most 256 bytes,
+// and all of its states walk at once, so that matching takes time in proportion to the name.
+// Thread: const methods from any.
 class ModulePattern {
  public:
   // What the expression must cover.
@@ -23,12 +23,13 @@ class ModulePattern {
 
   static Result<ModulePattern> Parse(std::string_view text, Covers covers);
 
+  // False too where matching would take more memory than is allowed.
   bool Matches(std::string_view module) const;
 
  private:
   std::string text_;
   Covers covers_ = Covers::kEnd;
-  std::shared_ptr<const std::regex> expression_;  // null: `text_` is matched as it stands
+  std::shared_ptr<const void> expression_;  // PCRE2 code; null: `text_` is matched as it stands
 };
 
 }  // namespace tenon::models
