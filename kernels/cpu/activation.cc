@@ -19,4 +19,17 @@ const ActivationFunctions& ActivationsOf(Isa isa) {
   return ActivationsGeneric();
 }
 
+GluFunction GluOf(Isa isa, Activation activation) {
+  const ActivationFunctions& functions = ActivationsOf(isa);
+  switch (activation) {
+    case Activation::kSilu:
+      return functions.silu;
+    case Activation::kGeluTanh:
+      return functions.gelu_tanh;
+    case Activation::kGelu:
+      return functions.gelu;
+  }
+  return nullptr;
+}
+
 }  // namespace tenon::cpu

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/isa.h"
+#include "tenon/ops.h"
 
 // Element-wise work on one row of f32. `out` may be one of the inputs; no other overlap.
 namespace tenon::cpu {
@@ -31,5 +32,8 @@ struct ActivationFunctions {
 
 // For one level; stateless, any thread.
 const ActivationFunctions& ActivationsOf(Isa isa);
+
+// The kernel of an activation; null for one that is not known.
+GluFunction GluOf(Isa isa, Activation activation);
 
 }  // namespace tenon::cpu

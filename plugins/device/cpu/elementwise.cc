@@ -90,18 +90,6 @@ class GatherRows final : public BaseOp {
   const Buffer out_;
 };
 
-GluFunction GluOf(const ActivationFunctions& functions, Activation activation) {
-  switch (activation) {
-    case Activation::kSilu:
-      return functions.silu;
-    case Activation::kGeluTanh:
-      return functions.gelu_tanh;
-    case Activation::kGelu:
-      return functions.gelu;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 std::unique_ptr<BaseOp> PlanGlu(const PlanContext& context, const OpSpec& spec, PlannedOp* out) {
@@ -109,7 +97,7 @@ std::unique_ptr<BaseOp> PlanGlu(const PlanContext& context, const OpSpec& spec, 
   CheckSameColumns(spec);
   CheckSameRows(spec);
   const Activation activation = CheckedParams<GluParams>(spec).activation;
-  const Pairwise::Function function = GluOf(ActivationsOf(context.isa), activation);
+  const Pairwise::Function function = GluOf(context.isa, activation);
   if (function == nullptr) {
     Refuse(spec, Status::kUnsupported,
            "activation is number " + std::to_string(static_cast<uint32_t>(activation)) +

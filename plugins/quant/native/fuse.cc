@@ -233,7 +233,7 @@ class Fuser {
         program_.Value(out.value).rows != program_.Value(both.value).rows ||
         !UsesOf(program_, both.value).Only(at, at + 1) ||
         UsesOf(program_, out.value).writers != std::vector<int32_t>{at + 1} ||
-        GluOf(cpu::Isa::kGeneric, params.activation) == nullptr) {
+        cpu::GluOf(cpu::Isa::kGeneric, params.activation) == nullptr) {
       return false;
     }
     fusion->params.has_glu = 1;

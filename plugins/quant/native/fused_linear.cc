@@ -70,19 +70,6 @@ bool IsGatePair(const LinearSpec& linear, int64_t unit_columns) {
 
 }  // namespace
 
-cpu::GluFunction GluOf(cpu::Isa isa, Activation activation) {
-  const cpu::ActivationFunctions& functions = cpu::ActivationsOf(isa);
-  switch (activation) {
-    case Activation::kSilu:
-      return functions.silu;
-    case Activation::kGeluTanh:
-      return functions.gelu_tanh;
-    case Activation::kGelu:
-      return functions.gelu;
-  }
-  return nullptr;
-}
-
 Status FusedLinear::Load(Host& host, const OpSpec& spec, PlannedOp* planned) {
   params_ = ParamsOf<FusedLinearParams>(spec);
   InnerLinear inner{};
@@ -91,7 +78,7 @@ Status FusedLinear::Load(Host& host, const OpSpec& spec, PlannedOp* planned) {
   }
   LinearSpec linear;
   if (Status status = ReadLinear(host, inner.spec, &linear); status != Status::kOk) return status;
-  glu_ = params_.has_glu != 0 ? GluOf(isa_, params_.glu.activation) : nullptr;
+  glu_ = params_.has_glu != 0 ? cpu::GluOf(isa_, params_.glu.activation) : nullptr;
   const uint64_t first_norm = inner.spec.weights.size;
   const bool has_norm = params_.has_norm != 0, has_post_norm = params_.has_post_norm != 0;
   if (!AllPackable(linear) ||

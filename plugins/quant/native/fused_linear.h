@@ -43,9 +43,6 @@ struct FusedLinearParams {
 // Of a value in Int8Blocks: stored as i8, with so many columns a value.
 inline constexpr int32_t kRoundedBytes = sizeof(cpu::Int8Block) / cpu::kInt8BlockValues;
 
-// The kernel of an activation; null for one that is not known.
-cpu::GluFunction GluOf(cpu::Isa isa, Activation activation);
-
 class FusedLinear final : public Op {
  public:
   FusedLinear(Device& device, WeightArena& arena, NativeWorkspace& workspace, cpu::Isa isa)
