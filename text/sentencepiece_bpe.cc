@@ -4,6 +4,7 @@
 #include <bit>
 #include <numeric>
 
+#include "text/byte_token.h"
 #include "text/encoder.h"
 #include "text/pair_merger.h"
 #include "text/token_map.h"
@@ -32,21 +33,6 @@ std::string WithSpaces(std::string_view text) {
     }
   }
   return spaced;
-}
-
-// "<0x0A>" -> 10; -1 where the token is not of this form.
-int ByteOf(std::string_view token) {
-  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
-  int value = 0;
-  for (const char c : token.substr(3, 2)) {
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                             : -1;
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
 }
 
 // One character, or one byte of what is not UTF-8, in a key that tells them apart.
@@ -132,7 +118,8 @@ SentencePieceBpe::SentencePieceBpe(const Vocabulary& v)
     const std::string& token = v.tokens[id];
     const TokenType type = v.type(static_cast<int32_t>(id));
     if (type == TokenType::kByte) {
-      if (const int byte = ByteOf(token); byte >= 0) byte_ids_[byte] = static_cast<int32_t>(id);
+      if (const int byte = ByteOfToken(token); byte >= 0)
+        byte_ids_[byte] = static_cast<int32_t>(id);
     } else if (CanMerge(type)) {
       ids_.Insert(token, static_cast<int32_t>(id));
       longest_ = std::max(longest_, token.size());
@@ -206,7 +193,7 @@ std::string SentencePieceBpe::Bytes(const Vocabulary& v, int32_t id) const {
   const std::string& token = v.tokens[static_cast<size_t>(id)];
   switch (v.type(id)) {
     case TokenType::kByte: {
-      const int byte = ByteOf(token);
+      const int byte = ByteOfToken(token);
       return byte < 0 ? token : std::string(1, static_cast<char>(byte));
     }
     case TokenType::kControl:

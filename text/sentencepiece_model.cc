@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/sentencepiece_model.h"
+#include "text/byte_token.h"
 
 #include <sentencepiece_processor.h>
 
@@ -69,20 +70,12 @@ class LibraryEncoder final : public TextEncoder {
   SpecialTokens special_;                       // found only where asked for
 };
 
-// "<0x0A>" -> 10; -1 where the piece is not of this form.
-int ByteOf(std::string_view piece) {
-  if (piece.size() != 6 || !piece.starts_with("<0x") || piece[5] != '>') return -1;
-  int byte = -1;
-  const auto [end, error] = std::from_chars(piece.data() + 3, piece.data() + 5, byte, 16);
-  return error == std::errc() && end == piece.data() + 5 ? byte : -1;
-}
-
 class PieceDecoder final : public TokenDecoder {
  public:
   PieceDecoder(bool bytes, bool drops_space) : bytes_(bytes), drops_space_(drops_space) {}
 
   std::string Bytes(std::string_view token, bool first, bool) const override {
-    if (const int byte = bytes_ ? ByteOf(token) : -1; byte >= 0) {
+    if (const int byte = bytes_ ? ByteOfToken(token) : -1; byte >= 0) {
       return std::string(1, static_cast<char>(byte));
     }
     if (first && drops_space_ && token.starts_with(kSpaceMark)) {

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/word_splitter.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
+#include "text/pcre2_limits.h"
 #include "text/utf8.h"
 
 namespace tenon::text {
 namespace {
-
-constexpr uint32_t kMatchLimit = 10'000'000;
-constexpr uint32_t kHeapLimitKib = 64 * 1024;
 
 // Unicode's White_Space; PCRE2's \s would add U+180E.
 constexpr std::string_view kSpaces =
@@ -48,24 +43,6 @@ std::string WithSpacesSpelled(std::string_view pattern) {
     }
   }
   return spelled;
-}
-
-std::string PcreMessage(int code) {
-  PCRE2_UCHAR buffer[256] = {};
-  pcre2_get_error_message(code, buffer, sizeof(buffer));
-  return reinterpret_cast<const char*>(buffer);
-}
-
-pcre2_match_context* LimitedContext() {
-  static pcre2_match_context* const context = [] {
-    pcre2_match_context* made = pcre2_match_context_create(nullptr);
-    if (made != nullptr) {
-      pcre2_set_match_limit(made, kMatchLimit);
-      pcre2_set_heap_limit(made, kHeapLimitKib);
-    }
-    return made;
-  }();
-  return context;
 }
 
 }  // namespace

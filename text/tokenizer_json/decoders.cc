@@ -4,6 +4,7 @@
 #include <functional>
 #include <iterator>
 
+#include "text/byte_token.h"
 #include "text/tokenizer_json/normalizers.h"
 #include "text/tokenizer_json/pre_tokenizers.h"
 #include "text/tokenizer_json/regex.h"
@@ -238,20 +239,6 @@ Result<void> Add(const Node& node, Chain* chain) {
 }
 
 }  // namespace
-
-int ByteOfToken(std::string_view token) {
-  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
-  int value = 0;
-  for (const char c : token.substr(3, 2)) {
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                             : -1;
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
 
 Result<std::unique_ptr<TokenDecoder>> ReadDecoder(const Node& node, bool clean_up) {
   auto chain = std::make_unique<Chain>();

@@ -18,7 +18,4 @@ namespace tenon::text::tokenizer_json {
 // U+FFFD then.
 Result<std::unique_ptr<TokenDecoder>> ReadDecoder(const Node& node, bool clean_up);
 
-// "<0x0A>" -> 10; -1 where a token is not of this form.
-int ByteOfToken(std::string_view token);
-
 }  // namespace tenon::text::tokenizer_json

@@ -1,35 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tokenizer_json/regex.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
+#include "text/pcre2_limits.h"
 #include "text/tokenizer_json/regex_syntax.h"
 #include "text/utf8.h"
 
 namespace tenon::text::tokenizer_json {
 namespace {
-
-constexpr uint32_t kMatchLimit = 10'000'000;
-constexpr uint32_t kHeapLimitKib = 64 * 1024;
-
-std::string PcreMessage(int code) {
-  PCRE2_UCHAR buffer[256] = {};
-  pcre2_get_error_message(code, buffer, sizeof(buffer));
-  return reinterpret_cast<const char*>(buffer);
-}
-
-pcre2_match_context* LimitedContext() {
-  static pcre2_match_context* const context = [] {
-    pcre2_match_context* made = pcre2_match_context_create(nullptr);
-    if (made != nullptr) {
-      pcre2_set_match_limit(made, kMatchLimit);
-      pcre2_set_heap_limit(made, kHeapLimitKib);
-    }
-    return made;
-  }();
-  return context;
-}
 
 pcre2_compile_context* LineFeedContext() {
   static pcre2_compile_context* const context = [] {
