@@ -27,9 +27,9 @@ class EncoderBinder {
     return binder_.Matrix(Name(name) + ".weight", rows, hidden_);
   }
 
-  EncoderLinear Linear(std::initializer_list<std::string_view> names, int64_t rows,
+  LinearWeights Linear(std::initializer_list<std::string_view> names, int64_t rows,
                        int64_t columns) {
-    EncoderLinear out;
+    LinearWeights out;
     for (const std::string_view name : names) {
       out.matrices.push_back(binder_.Matrix(Name(name) + ".weight", rows, columns));
       out.biases.push_back(binder_.Vector(Name(name) + ".bias", rows));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "models/bert_encoder.h"
+#include "models/layer_binder.h"
 #include "models/tensor_binder.h"
 
 namespace tenon::models {
@@ -13,17 +14,12 @@ struct NormWeights {
   Weight bias;    // f32 [1, hidden]
 };
 
-struct EncoderLinear {
-  std::vector<Weight> matrices;  // stacked by rows
-  std::vector<Weight> biases;    // one each
-};
-
 struct EncoderLayerTensors {
-  EncoderLinear qkv;     // [3 * hidden, hidden]
-  EncoderLinear output;  // [hidden, hidden]
+  LinearWeights qkv;     // [3 * hidden, hidden]
+  LinearWeights output;  // [hidden, hidden]
   NormWeights attention_norm;
-  EncoderLinear up;    // [ffn, hidden]
-  EncoderLinear down;  // [hidden, ffn]
+  LinearWeights up;    // [ffn, hidden]
+  LinearWeights down;  // [hidden, ffn]
   NormWeights ffn_norm;
 };
 

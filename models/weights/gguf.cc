@@ -195,18 +195,6 @@ void RefuseOverlap(GgufReader& reader, std::vector<StoredTensor>& tensors) {
   }
 }
 
-Result<void> SortByName(const std::string& path, std::vector<StoredTensor>& tensors) {
-  std::sort(tensors.begin(), tensors.end(),
-            [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
-  for (size_t i = 1; i < tensors.size(); ++i) {
-    if (tensors[i - 1].name == tensors[i].name) {
-      return Error{Status::kInvalid,
-                   fmt::format("{}: tensor {} is there twice", path, Quoted(tensors[i].name))};
-    }
-  }
-  return {};
-}
-
 std::vector<StoredTensor> ReadTensors(GgufReader& reader, const GgufMetadata& metadata,
                                       std::span<const std::byte> bytes, uint64_t count) {
   std::vector<StoredTensor> tensors;

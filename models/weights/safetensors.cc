@@ -16,18 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<void> SortByName(std::vector<StoredTensor>& tensors, const std::string& path) {
-  std::sort(tensors.begin(), tensors.end(),
-            [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
-  for (size_t i = 1; i < tensors.size(); ++i) {
-    if (tensors[i - 1].name == tensors[i].name) {
-      return Error{Status::kInvalid,
-                   fmt::format("{}: tensor {} is there twice", path, Quoted(tensors[i].name))};
-    }
-  }
-  return {};
-}
-
 // Whether each tensor of the index lies in the file that the index says, and there are no others.
 struct IndexCheck {
   const SafetensorsFile* file;
@@ -63,7 +51,7 @@ Result<SafetensorsFile> SafetensorsFile::Read(std::span<const std::byte> bytes,
   out.path_ = name;
   out.names_.push_back(std::move(header->names));
   out.tensors_ = std::move(header->tensors);
-  const Result<void> sorted = SortByName(out.tensors_, name);
+  const Result<void> sorted = SortByName(name, out.tensors_);
   if (!sorted.ok()) return sorted.error();
   return out;
 }
@@ -94,7 +82,7 @@ Result<SafetensorsFile> SafetensorsFile::OpenSharded(const std::string& index_pa
     out.names_.push_back(std::move(shard->names_[0]));
     out.tensors_.insert(out.tensors_.end(), shard->tensors_.begin(), shard->tensors_.end());
   }
-  const Result<void> sorted = SortByName(out.tensors_, index_path);
+  const Result<void> sorted = SortByName(index_path, out.tensors_);
   if (!sorted.ok()) return sorted.error();
   IndexCheck check{&out, &*shard_names, &shards};
   const Result<void> visited = VisitWeightMap(

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tenon/dtype.h"
+#include "tenon/result.h"
 
 namespace tenon::models {
 
@@ -29,5 +31,8 @@ class TensorSource {
 
   virtual const std::string& Path() const = 0;  // for messages
 };
+
+// Orders them by name. kInvalid, naming the tensor behind `path`, where two share a name.
+Result<void> SortByName(const std::string& path, std::vector<StoredTensor>& tensors);
 
 }  // namespace tenon::models
