@@ -41,6 +41,9 @@ struct TokenEvent {
   Span<const TokenLogprob> top;
   FinishReason finish = FinishReason::kNone;  // of this choice
   const char* error = "";                     // with kError: what the user reads
+  int32_t cached_tokens =
+      0;                  // of the prompt, taken from the prefix cache; in a choice's first event
+  int64_t queued_us = 0;  // from its arrival to its first step; in a choice's first event
 };
 
 struct Request {
@@ -53,7 +56,8 @@ struct Request {
   int32_t logprobs = -1;   // top choices to report with each token; -1: no log-probabilities
   int32_t n = 1;           // choices; choice i samples with seed + i
   int32_t priority = 0;
-  int32_t adapter = -1;  // SequenceSpan::adapter of all its choices; -1: none
+  int32_t adapter = -1;     // SequenceSpan::adapter of all its choices; -1: none
+  uint64_t cache_salt = 0;  // KV blocks are shared only among requests of one salt and adapter
   std::function<void(const TokenEvent&)> on_event;
 
   // Scoring: log-probability of each prompt token but the first, given those before it.
