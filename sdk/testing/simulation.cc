@@ -97,7 +97,7 @@ std::string CheckBlocks(const SchedulerView& view, const Decision& decision) {
   int64_t free = view.free_blocks, need = 0;
   for (const uint64_t id : decision.preempted) {
     const SequenceState* s = Find(view.running, id);
-    if (s != nullptr) free += s->blocks;
+    if (s != nullptr) free += s->blocks - s->shared_blocks;
   }
   for (const Grant& grant : decision.grants) {
     const SequenceState* s = Find(view.running, grant.id);
@@ -132,7 +132,7 @@ class Play {
   SchedulerView View() {
     for (; arrived_ < requests_.size() && requests_[arrived_].arrival_us <= now_us_; ++arrived_) {
       const SimulatedRequest& r = requests_[arrived_];
-      waiting_.push_back({arrived_, r.arrival_us, r.priority, r.prompt_tokens, 0, 0, 0, 0});
+      waiting_.push_back({arrived_, r.arrival_us, r.priority, r.prompt_tokens, 0, 0, 0, 0, 0});
     }
     return {now_us_,
             {waiting_.data(), waiting_.size()},

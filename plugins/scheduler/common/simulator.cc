@@ -31,7 +31,7 @@ std::string CheckGrants(const SchedulerView& view, Limits bound, const PlayedSte
     const SequenceState* s = Find(view.running, id);
     if (s == nullptr) return At("preempted but not running: ", id);
     if (!ids.insert(id).second) return At("preempted twice: ", id);
-    free += s->blocks;
+    free += s->blocks - s->shared_blocks;
     --batch;
   }
   for (const Grant& grant : step.grants) {
@@ -115,7 +115,7 @@ class Engine {
     while (arrived_ < order_.size() && requests_[order_[arrived_]].arrival_us <= now_us_) {
       const size_t id = order_[arrived_++];
       const Request& r = requests_[id];
-      waiting_.push_back({id, r.arrival_us, r.priority, r.prompt_tokens, 0, 0, 0, 0});
+      waiting_.push_back({id, r.arrival_us, r.priority, r.prompt_tokens, 0, 0, 0, 0, 0});
     }
     return {now_us_,
             {waiting_.data(), waiting_.size()},

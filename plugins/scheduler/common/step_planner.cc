@@ -107,7 +107,7 @@ const SequenceState* StepPlanner::YoungestBelow(const SequenceState& s) const {
 
 void StepPlanner::Preempt(const SequenceState& s) {
   plan_.preempted[plan_.preempted_count++] = s.id;
-  free_ += s.blocks;
+  free_ += s.blocks - s.shared_blocks;
   --in_batch_;
 }
 

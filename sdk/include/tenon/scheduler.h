@@ -14,10 +14,11 @@ struct SequenceState {
   int64_t arrival_us;
   int32_t priority;         // higher goes first
   int32_t known_tokens;     // prompt + generated so far
-  int32_t computed_tokens;  // of these, how many have K and V stored; 0 while waiting
+  int32_t computed_tokens;  // of these, how many have K and V stored; waiting: in kept blocks
   int32_t draft_tokens;     // proposals to verify after the known ones
-  int32_t blocks;           // KV blocks held
+  int32_t blocks;           // KV blocks held; waiting: those it will share with running ones
   int32_t preemptions;      // times it was sent back to wait
+  int32_t shared_blocks;    // of `blocks`, held by others too: not free when it is sent back
 };
 
 // Everything a decision may depend on. Tokens left to compute for a sequence are known_tokens -
@@ -26,7 +27,7 @@ struct SchedulerView {
   int64_t now_us;
   Span<const SequenceState> waiting;  // in order of arrival, preempted ones first
   Span<const SequenceState> running;  // hold blocks, in order of admission
-  int32_t free_blocks;
+  int32_t free_blocks;                // that can be had, kept ones that nobody uses among them
   int32_t total_blocks;
   int32_t block_tokens;
   int32_t
