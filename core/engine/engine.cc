@@ -19,63 +19,38 @@ int64_t NowMicroseconds() {
       .count();
 }
 
-int32_t MaxBlocks(const Program& program) {
-  const ProgramMemory& memory = program.Memory();
-  return std::max(1, memory.pages);
-}
+// Waiting sequences whose prefix is looked for before the scheduler is asked: more than join in a
+// step.
+constexpr uint64_t kMatched = 64;
 
-Error Refused(std::string message) { return {Status::kInvalid, std::move(message)}; }
+RequestLimits LimitsOf(const EngineParts& parts) {
+  const ProgramLimits& limits = parts.program->Limits();
+  const ProgramMemory& memory = parts.program->Memory();
+  return {.vocabulary = parts.vocabulary,
+          .adapters = parts.adapters,
+          .max_sequences = limits.max_sequences,
+          .max_context = limits.max_context,
+          .pool_tokens = int64_t{memory.pages} * memory.page_tokens};
+}
 
 }  // namespace
 
 Engine::Engine(const EngineParts& parts)
     : parts_(parts),
-      pool_(parts.program->Memory().pages),
+      limits_(LimitsOf(parts)),
+      blocks_(*parts.program, parts.prefix_cache && parts.shared_pages),
       builder_(parts.program->Limits().max_tokens, parts.program->Limits().max_sequences,
-               parts.program->Limits().max_logit_rows, MaxBlocks(*parts.program)) {
+               parts.program->Limits().max_logit_rows, std::max(1, parts.program->Memory().pages)),
+      picks_(*parts.program, *parts.device, parts_.decoding, parts.vocabulary,
+             parts.program->Limits().max_sequences) {
   if (parts_.decoding.drafter != nullptr) max_drafts_ = parts_.decoding.drafter->MaxTokens();
-  const auto sequences = static_cast<size_t>(parts.program->Limits().max_sequences);
-  const uint64_t scratch = parts_.decoding.sampler->ScratchBytes(parts_.vocabulary);
-  for (size_t i = 0; i < sequences; ++i) {
-    slots_.push_back(std::make_unique<PickSlot>(parts_.vocabulary, scratch, max_drafts_ + 1));
-  }
-  known_before_.resize(sequences);
-  running_.reserve(sequences);
+  running_.reserve(static_cast<size_t>(limits_.max_sequences));
 }
 
 Engine::~Engine() = default;
 
 Result<uint64_t> Engine::Submit(Request request) {
-  if (request.prompt.empty()) return Refused("the prompt has no tokens; give at least one");
-  for (const int32_t id : request.prompt) {
-    if (id < 0 || id >= parts_.vocabulary) {
-      return Refused(
-          fmt::format("token id {} is outside the vocabulary of {}", id, parts_.vocabulary));
-    }
-  }
-  for (const TokenBias& bias : request.bias) {
-    if (bias.token < 0 || bias.token >= parts_.vocabulary) {
-      return Refused(fmt::format("logit_bias names token {}; the vocabulary has {}", bias.token,
-                                 parts_.vocabulary));
-    }
-  }
-  if (request.n < 1 || request.n > parts_.program->Limits().max_sequences) {
-    return Refused(
-        fmt::format("n is {}; 1 to {} allowed", request.n, parts_.program->Limits().max_sequences));
-  }
-  if (request.adapter < -1 || request.adapter >= parts_.adapters) {
-    return Refused(fmt::format(
-        "adapter is {}; -1 for none{} allowed", request.adapter,
-        parts_.adapters > 0 ? fmt::format(", 0 to {}", parts_.adapters - 1) : std::string()));
-  }
-  if (request.max_tokens < 0) return Refused("max_tokens is below 0");
-  const auto all = static_cast<int64_t>(request.prompt.size()) + request.max_tokens;
-  if (all > MaxContext()) {
-    return Refused(
-        fmt::format("prompt of {} tokens + max_tokens {} is {}; the context holds {} "
-                    "(memory.context_tokens)",
-                    request.prompt.size(), request.max_tokens, all, MaxContext()));
-  }
+  TENON_RETURN_IF_ERROR(CheckRequest(request, limits_));
   const std::lock_guard lock(inbox_mutex_);
   inbox_.emplace_back(next_request_, std::make_shared<const Request>(std::move(request)));
   return next_request_++;
@@ -103,8 +78,7 @@ void Engine::Enqueue(uint64_t id, std::shared_ptr<const Request> request) {
     sequence->tokens.reserve(static_cast<size_t>(std::min(most + 1, kReserveTokens)));
     sequence->tokens = request->prompt;
     sequence->drafts.reserve(static_cast<size_t>(max_drafts_));
-    const int32_t page = std::max(1, parts_.program->Memory().page_tokens);
-    sequence->blocks.reserve(static_cast<size_t>(most / page + 2));
+    blocks_.Open(*sequence, most);
     sequence->arrival_us = NowMicroseconds();
     waiting_.push_back(std::move(sequence));
   }
@@ -155,7 +129,7 @@ void Engine::ProposeDrafts() {
   }
 }
 
-SequenceState Engine::StateOf(const Sequence& sequence) {
+SequenceState Engine::StateOf(const Sequence& sequence) const {
   return {.id = sequence.id,
           .arrival_us = sequence.arrival_us,
           .priority = sequence.request->priority,
@@ -163,13 +137,20 @@ SequenceState Engine::StateOf(const Sequence& sequence) {
           .computed_tokens = sequence.computed,
           .draft_tokens = static_cast<int32_t>(sequence.drafts.size()),
           .blocks = static_cast<int32_t>(sequence.blocks.size()),
-          .preemptions = sequence.preemptions};
+          .preemptions = sequence.preemptions,
+          .shared_blocks = blocks_.Shared(sequence)};
 }
 
 SchedulerView Engine::View() {
   waiting_view_.clear();
   running_view_.clear();
-  for (const Owned& sequence : waiting_) waiting_view_.push_back(StateOf(*sequence));
+  for (const Owned& sequence : waiting_) {
+    waiting_view_.push_back(StateOf(*sequence));
+    if (waiting_view_.size() > kMatched) continue;
+    const PrefixMatch match = blocks_.Match(*sequence);
+    waiting_view_.back().computed_tokens = match.tokens;
+    waiting_view_.back().blocks = waiting_view_.back().shared_blocks = match.used_blocks;
+  }
   for (const Owned& sequence : running_) running_view_.push_back(StateOf(*sequence));
   grants_.resize(waiting_view_.size() + running_view_.size());
   preempted_.resize(running_view_.size());
@@ -177,17 +158,22 @@ SchedulerView Engine::View() {
   return {.now_us = NowMicroseconds(),
           .waiting = {waiting_view_.data(), waiting_view_.size()},
           .running = {running_view_.data(), running_view_.size()},
-          .free_blocks = pool_.Free(),
-          .total_blocks = pool_.Total(),
+          .free_blocks = blocks_.Free(),
+          .total_blocks = blocks_.Total(),
           .block_tokens = parts_.program->Memory().page_tokens,
           .max_batch_tokens = limits.max_tokens,
           .max_sequences = limits.max_sequences};
 }
 
-Sequence* Engine::Find(uint64_t id) {
+Sequence* Engine::FindRunning(uint64_t id) {
   for (Owned& sequence : running_) {
     if (sequence->id == id) return sequence.get();
   }
+  return nullptr;
+}
+
+Sequence* Engine::Find(uint64_t id) {
+  if (Sequence* sequence = FindRunning(id)) return sequence;
   for (Owned& sequence : waiting_) {
     if (sequence->id == id) return sequence.get();
   }
@@ -225,8 +211,10 @@ int64_t Engine::Step() {
     return 0;
   }
   ++stats_.steps;
-  PickAll();
+  ForkAll();
+  picks_.PickAll(builder_.Shares());
   Settle();
+  if (parts_.audit_steps > 0 && stats_.steps % parts_.audit_steps == 0) TENON_CHECK(Audit());
   return 0;
 }
 
@@ -248,10 +236,8 @@ void Engine::Preempt(Sequence& sequence) {
   const auto it = std::find_if(running_.begin(), running_.end(),
                                [&](const Owned& owned) { return owned.get() == &sequence; });
   if (it == running_.end()) return;
-  for (const int32_t block : sequence.blocks) pool_.Release(block);
-  sequence.blocks.clear();
+  blocks_.Release(sequence);
   sequence.drafts.clear();
-  sequence.computed = 0;
   ++sequence.preemptions;
   ++stats_.preemptions;
   Owned owned = std::move(*it);
@@ -265,52 +251,53 @@ void Engine::Admit(Sequence& sequence) {
   if (it == waiting_.end()) return;
   running_.push_back(std::move(*it));
   waiting_.erase(it);
+  blocks_.Adopt(sequence);
+  if (sequence.queued_us >= 0) return;
+  sequence.queued_us = NowMicroseconds() - sequence.arrival_us;
+  sequence.cached_tokens = std::min(sequence.computed, sequence.PromptTokens());
+  stats_.prefix_queries += parts_.prefix_cache ? sequence.PromptTokens() : 0;
+  stats_.prefix_hits += sequence.cached_tokens;
+}
+
+// Before any of them grows: what the scheduler counted as computed must not go to make room.
+void Engine::AdmitAll(const SchedulePlan& plan) {
+  const auto most = std::min<size_t>(plan.grant_count, static_cast<size_t>(limits_.max_sequences));
+  for (size_t i = 0; i < most; ++i) {
+    if (plan.grants[i].tokens <= 0) continue;
+    if (Sequence* sequence = Find(plan.grants[i].id)) Admit(*sequence);
+  }
 }
 
 void Engine::Pack(const SchedulePlan& plan) {
   builder_.Clear();
-  const auto most = std::min<size_t>(plan.grant_count, slots_.size());
+  AdmitAll(plan);
+  const auto most = std::min<size_t>(plan.grant_count, static_cast<size_t>(limits_.max_sequences));
   for (size_t i = 0; i < most; ++i) {
     const Grant& grant = plan.grants[i];
-    Sequence* sequence = Find(grant.id);
+    Sequence* sequence = FindRunning(grant.id);
     if (sequence == nullptr) continue;
     const int32_t open = sequence->Known() - sequence->computed;
     int32_t tokens = std::min({grant.tokens, open + static_cast<int32_t>(sequence->drafts.size()),
                                builder_.TokensLeft()});
     while (tokens > 0 && RowsNeeded(*sequence, tokens) > builder_.RowsLeft()) --tokens;
-    if (tokens <= 0) continue;
-    Admit(*sequence);
-    if (!GrowBlocks(*sequence, tokens)) continue;
-    known_before_[builder_.Shares().size()] = sequence->Known();
-    builder_.Add(*sequence, tokens);
+    if (tokens > 0 && Grow(*sequence, tokens)) builder_.Add(*sequence, tokens);
   }
 }
 
-bool Engine::MakeWritable(Sequence& sequence, size_t block) {
-  if (!pool_.Shared(sequence.blocks[block])) return true;
-  if (pool_.Free() == 0 && !PreemptForRoom(sequence)) return false;
-  const int32_t mine = pool_.Take();
-  if (parts_.program->CopyPage(sequence.blocks[block], mine) != Status::kOk) {
-    pool_.Release(mine);
-    return false;
+bool Engine::Grow(Sequence& sequence, int32_t tokens) {
+  for (;;) {
+    switch (blocks_.Grow(sequence, tokens)) {
+      case Growth::kDone:
+        return true;
+      case Growth::kNoRoom:
+        if (!PreemptForRoom(sequence)) return false;
+        break;
+      case Growth::kFailed:
+        Finish(sequence, FinishReason::kError, "the device failed to copy a page");
+        DropFinished();
+        return false;
+    }
   }
-  pool_.Release(sequence.blocks[block]);
-  sequence.blocks[block] = mine;
-  return true;
-}
-
-bool Engine::GrowBlocks(Sequence& sequence, int32_t tokens) {
-  const int32_t page = parts_.program->Memory().page_tokens;
-  if (page == 0) return true;
-  const auto need = static_cast<size_t>((sequence.computed + tokens + page - 1) / page);
-  while (sequence.blocks.size() < need) {
-    if (pool_.Free() == 0 && !PreemptForRoom(sequence)) return false;
-    sequence.blocks.push_back(pool_.Take());
-  }
-  for (auto block = static_cast<size_t>(sequence.computed / page); block < need; ++block) {
-    if (!MakeWritable(sequence, block)) return false;
-  }
-  return true;
 }
 
 // Copies of shared pages are not in the scheduler's account; where they leave no room, the youngest
@@ -321,14 +308,14 @@ bool Engine::PreemptForRoom(const Sequence& wanting) {
     return std::any_of(shares.begin(), shares.end(),
                        [&](const StepShare& share) { return share.sequence == sequence; });
   };
-  while (pool_.Free() == 0) {
+  while (blocks_.Free() == 0) {
     const auto victim = std::find_if(running_.rbegin(), running_.rend(), [&](const Owned& owned) {
       return owned.get() != &wanting && !owned->blocks.empty() && !in_step(owned.get());
     });
     if (victim == running_.rend()) break;
     Preempt(**victim);
   }
-  if (pool_.Free() > 0) return true;
+  if (blocks_.Free() > 0) return true;
   if (builder_.Shares().empty()) {
     if (Sequence* self = Find(wanting.id)) Preempt(*self);
   }
@@ -345,13 +332,14 @@ void Engine::Fork(Sequence& parent) {
     child->sampling.seed = request.sampling.seed + static_cast<uint64_t>(choice);
     child->tokens.reserve(parent.tokens.capacity());
     child->blocks.reserve(parent.blocks.capacity());
-    for (const int32_t block : child->blocks) pool_.Share(block);
+    child->keys.reserve(parent.keys.capacity());
+    blocks_.Share(*child);
     running_.push_back(std::move(child));
   }
 }
 
-void Engine::PickAll() {
-  // Choices of one request start from the same logits: the parent's row serves its children.
+// Choices of one request start from the same logits: the parent's row serves its children.
+void Engine::ForkAll() {
   auto& shares = builder_.Shares();
   const size_t own = shares.size();
   for (size_t i = 0; i < own; ++i) {
@@ -361,55 +349,9 @@ void Engine::PickAll() {
     const size_t before = running_.size();
     Fork(parent);
     for (size_t child = before; child < running_.size(); ++child) {
-      Sequence& sequence = *running_[child];
-      known_before_.resize(std::max(known_before_.size(), shares.size() + 1));
-      known_before_[shares.size()] = sequence.Known();
-      if (slots_.size() <= shares.size()) {
-        slots_.push_back(std::make_unique<PickSlot>(
-            parts_.vocabulary, parts_.decoding.sampler->ScratchBytes(parts_.vocabulary),
-            max_drafts_ + 1));
-      }
-      StepShare copy = share;
-      copy.sequence = &sequence;
-      shares.push_back(copy);
+      shares.push_back(share);
+      shares.back().sequence = running_[child].get();
     }
-  }
-  parts_.device->ParallelFor(
-      static_cast<int64_t>(shares.size()),
-      [](void* self, int64_t i) noexcept {
-        static_cast<Engine*>(self)->PickShare(static_cast<size_t>(i));
-      },
-      this);
-}
-
-void Engine::PickShare(size_t index) {
-  const StepShare& share = builder_.Shares()[index];
-  Sequence& sequence = *share.sequence;
-  PickSlot& slot = *slots_[index];
-  slot.Clear();
-  if (sequence.request->on_prompt_logprobs) {
-    // Row r belongs to slot computed + r and tells of the token after it.
-    for (int32_t row = 0; row < share.rows; ++row) {
-      const int32_t next = sequence.computed + row + 1;
-      if (next >= sequence.PromptTokens()) break;
-      if (static_cast<int32_t>(sequence.prompt_logprobs.size()) >= next) continue;
-      const Span<float> logits = slot.Logits();
-      if (parts_.program->ReadRow(share.first_row + row, logits.data) != Status::kOk) return;
-      const auto token = static_cast<uint64_t>(sequence.tokens[static_cast<size_t>(next)]);
-      sequence.prompt_logprobs.push_back(static_cast<float>(logits[token] - LogSumExp(logits)));
-      if (sequence.request->on_prompt_logits) sequence.request->on_prompt_logits(next, logits);
-    }
-  }
-  if (!share.picks || sequence.OutputLeft() <= 0) return;
-  const Request& request = *sequence.request;
-  const int32_t first_row = share.first_row + share.rows - share.drafts - 1;
-  for (int32_t i = 0; i <= share.drafts; ++i) {
-    if (parts_.program->ReadRow(first_row + i, slot.Logits().data) != Status::kOk) return;
-    const int32_t token = slot.Pick(parts_.decoding, sequence);
-    const bool stops = std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) !=
-                       request.stop_tokens.end();
-    if (stops || sequence.OutputLeft() <= 0) return;
-    if (i < share.drafts && sequence.drafts[static_cast<size_t>(i)] != token) return;
   }
 }
 
@@ -418,7 +360,7 @@ void Engine::Settle() {
   for (size_t i = 0; i < shares.size(); ++i) {
     const StepShare& share = shares[i];
     Sequence& sequence = *share.sequence;
-    const int32_t picks = slots_[i]->picks();
+    const int32_t picks = picks_.Slot(i).picks();
     const int32_t known = share.tokens - share.drafts;
     const int32_t accepted = std::clamp(picks - 1, 0, share.drafts);
     sequence.computed += known + accepted;
@@ -427,7 +369,8 @@ void Engine::Settle() {
     stats_.accepted_tokens += accepted;
     stats_.output_tokens += picks;
     sequence.drafts.clear();
-    Report(sequence, *slots_[i], known_before_[i]);
+    blocks_.Keep(sequence);
+    Report(sequence, picks_.Slot(i), picks_.KnownBefore(i));
   }
   DropFinished();
 }
@@ -446,15 +389,11 @@ void Engine::Report(Sequence& sequence, const PickSlot& slot, int32_t first_know
     if (pick + 1 == slot.picks() && (stops || full)) {
       sequence.finish = stops ? FinishReason::kStop : FinishReason::kLength;
     }
-    if (request.on_event) {
-      request.on_event({.request = sequence.request_id,
-                        .choice = sequence.choice,
-                        .token = token,
-                        .logprob = request.logprobs >= 0 ? slot.Logprob(pick) : 0.0F,
-                        .top = slot.Top(pick, request.logprobs),
-                        .finish = sequence.finish,
-                        .error = ""});
-    }
+    Tell(sequence, {.choice = sequence.choice,
+                    .token = token,
+                    .logprob = request.logprobs >= 0 ? slot.Logprob(pick) : 0.0F,
+                    .top = slot.Top(pick, request.logprobs),
+                    .finish = sequence.finish});
   }
   const bool nothing_wanted =
       request.max_tokens == 0 && sequence.computed >= sequence.PromptTokens();
@@ -463,20 +402,24 @@ void Engine::Report(Sequence& sequence, const PickSlot& slot, int32_t first_know
   }
 }
 
+void Engine::Tell(Sequence& sequence, TokenEvent event) {
+  if (!sequence.request->on_event) return;
+  event.request = sequence.request_id;
+  if (!sequence.heard) {
+    event.cached_tokens = sequence.cached_tokens;
+    event.queued_us =
+        sequence.queued_us >= 0 ? sequence.queued_us : NowMicroseconds() - sequence.arrival_us;
+  }
+  sequence.heard = true;
+  sequence.request->on_event(event);
+}
+
 void Engine::Finish(Sequence& sequence, FinishReason reason, const char* error) {
   sequence.finish = reason;
-  const Request& request = *sequence.request;
-  if (!request.on_event) return;
   // Choices that were not made yet end with the one that stands for them.
-  const int32_t last = sequence.forked ? sequence.choice : request.n - 1;
+  const int32_t last = sequence.forked ? sequence.choice : sequence.request->n - 1;
   for (int32_t choice = sequence.choice; choice <= last; ++choice) {
-    request.on_event({.request = sequence.request_id,
-                      .choice = choice,
-                      .token = -1,
-                      .logprob = 0,
-                      .top = {},
-                      .finish = reason,
-                      .error = error});
+    Tell(sequence, {.choice = choice, .top = {}, .finish = reason, .error = error});
   }
 }
 
@@ -489,7 +432,7 @@ void Engine::FailAll(const char* error) {
 void Engine::DropFinished() {
   const auto drop = [&](const Owned& sequence) {
     if (sequence->finish == FinishReason::kNone) return false;
-    for (const int32_t block : sequence->blocks) pool_.Release(block);
+    blocks_.Release(*sequence);
     return true;
   };
   std::erase_if(running_, drop);
@@ -497,20 +440,15 @@ void Engine::DropFinished() {
 }
 
 bool Engine::Audit() const {
-  std::vector<int32_t> counted(static_cast<size_t>(pool_.Total()), 0);
+  std::vector<int32_t> held(static_cast<size_t>(blocks_.Total()), 0);
   const auto count = [&](const auto& sequences) {
     for (const Owned& sequence : sequences) {
-      for (const int32_t block : sequence->blocks) ++counted[static_cast<size_t>(block)];
+      for (const int32_t block : sequence->blocks) ++held[static_cast<size_t>(block)];
     }
   };
   count(waiting_);
   count(running_);
-  int32_t free = 0;
-  for (int32_t block = 0; block < pool_.Total(); ++block) {
-    if (counted[static_cast<size_t>(block)] != pool_.References(block)) return false;
-    free += counted[static_cast<size_t>(block)] == 0 ? 1 : 0;
-  }
-  return free == pool_.Free();
+  return blocks_.Audit(held);
 }
 
 }  // namespace tenon::core

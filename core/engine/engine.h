@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "core/engine/batch_builder.h"
-#include "core/engine/block_pool.h"
-#include "core/engine/sequence.h"
-#include "core/engine/token_picker.h"
+#include "core/engine/request_check.h"
+#include "core/engine/sequence_blocks.h"
+#include "core/engine/step_picks.h"
 #include "core/program/program.h"
 #include "tenon/scheduler.h"
 
@@ -24,6 +24,8 @@ struct EngineParts {
   int32_t vocabulary = 0;
   int32_t adapters = 0;       // that a request can choose from
   bool shared_pages = false;  // attention can read pages that several sequences refer to
+  bool prefix_cache = false;  // keep full blocks for requests that begin alike; needs the above
+  int32_t audit_steps = 0;    // for tests: Audit() must hold after so many steps each; 0: never
 };
 
 struct EngineStats {
@@ -33,6 +35,8 @@ struct EngineStats {
   int64_t draft_tokens = 0;     // proposed and verified
   int64_t accepted_tokens = 0;  // of these, right
   int64_t preemptions = 0;
+  int64_t prefix_queries = 0;  // prompt tokens that were looked up
+  int64_t prefix_hits = 0;     // of these, found: not computed
 };
 
 // The loop: the scheduler picks who runs and how many tokens each, a Batch is packed, the Program
@@ -60,11 +64,16 @@ class Engine {
   void RunUntilIdle(const volatile bool* stop = nullptr);
 
   int32_t MaxContext() const { return parts_.program->Limits().max_context; }
-  int32_t FreeBlocks() const { return pool_.Free(); }
-  int32_t TotalBlocks() const { return pool_.Total(); }
+  // Blocks that can be had: empty ones, and those kept for later requests that nobody uses.
+  int32_t FreeBlocks() const { return blocks_.Free(); }
+  int32_t TotalBlocks() const { return blocks_.Total(); }
   const EngineStats& Stats() const { return stats_; }
 
-  // Recounts the references of every block; false if the pool disagrees. For tests.
+  // Requests to come find nothing of what was computed so far. For measurements.
+  void ForgetPrefixes() { blocks_.Forget(); }
+
+  // Recounts the references of every block; false if the pool or the prefix cache disagrees. For
+  // tests.
   bool Audit() const;
 
  private:
@@ -76,32 +85,33 @@ class Engine {
   SchedulerView View();
   void Preempt(Sequence& sequence);
   void Admit(Sequence& sequence);
+  void AdmitAll(const SchedulePlan& plan);
   void Pack(const SchedulePlan& plan);
-  bool GrowBlocks(Sequence& sequence, int32_t tokens);
-  bool MakeWritable(Sequence& sequence, size_t block);
+  bool Grow(Sequence& sequence, int32_t tokens);
   bool PreemptForRoom(const Sequence& wanting);
   void Fork(Sequence& parent);
-  void PickAll();
-  void PickShare(size_t index);
+  void ForkAll();
   void Settle();
+  void Tell(Sequence& sequence, TokenEvent event);
   void Report(Sequence& sequence, const PickSlot& slot, int32_t first_known);
   void Finish(Sequence& sequence, FinishReason reason, const char* error = "");
   void FailAll(const char* error);
   void DropFinished();
   Sequence* Find(uint64_t id);
-  static SequenceState StateOf(const Sequence& sequence);
+  Sequence* FindRunning(uint64_t id);
+  SequenceState StateOf(const Sequence& sequence) const;
 
   EngineParts parts_;
-  BlockPool pool_;
+  RequestLimits limits_;
+  SequenceBlocks blocks_;
   BatchBuilder builder_;
+  StepPicks picks_;
   EngineStats stats_;
   std::deque<Owned> waiting_;
   std::vector<Owned> running_;
   std::vector<SequenceState> waiting_view_, running_view_;
   std::vector<Grant> grants_;
   std::vector<uint64_t> preempted_;
-  std::vector<std::unique_ptr<PickSlot>> slots_;  // by share
-  std::vector<int32_t> known_before_;             // by share
   uint64_t next_sequence_ = 1;
   int32_t max_drafts_ = 0;
 

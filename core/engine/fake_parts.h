@@ -159,7 +159,8 @@ class FakeScheduler final : public Scheduler {
       const int32_t want = std::min(tokens, s.known_tokens - s.computed_tokens + s.draft_tokens);
       if (want <= 0) continue;
       while (BlocksNeeded(s, want, view.block_tokens) > blocks && end > i + 1) {
-        blocks += view.running[--end].blocks;
+        --end;
+        blocks += view.running[end].blocks - view.running[end].shared_blocks;
         plan->preempted[plan->preempted_count++] = view.running[end].id;
       }
       if (BlocksNeeded(s, want, view.block_tokens) > blocks) continue;
@@ -172,7 +173,7 @@ class FakeScheduler final : public Scheduler {
           view.running.size + plan->grant_count >= 2 * static_cast<uint64_t>(view.max_sequences))
         break;
       if (plan->grant_count >= static_cast<uint32_t>(view.max_sequences)) break;
-      const int32_t want = std::min(tokens, s.known_tokens);
+      const int32_t want = std::min(tokens, s.known_tokens - s.computed_tokens);
       if (want <= 0 || BlocksNeeded(s, want, view.block_tokens) > blocks) break;
       blocks -= BlocksNeeded(s, want, view.block_tokens);
       tokens -= want;
@@ -213,7 +214,7 @@ class FakeDrafter final : public Drafter {
 // All of the above, and a Program over them.
 struct FakeEngine {
   FakeEngine(const ProgramLimits& limits, int32_t page_tokens, bool drafts,
-             bool shared_pages = true)
+             bool shared_pages = true, bool prefix_cache = true)
       : device(page_tokens), attention(device, page_tokens) {
     ProgramList list;
     const auto value = [&](const char* name, RowSet rows, int32_t columns) {
@@ -255,6 +256,8 @@ struct FakeEngine {
     parts.vocabulary = kVocabulary;
     parts.adapters = kAdapters;
     parts.shared_pages = shared_pages;
+    parts.prefix_cache = prefix_cache;
+    parts.audit_steps = 1000;
     engine = std::make_unique<Engine>(parts);
   }
 
