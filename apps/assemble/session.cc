@@ -250,6 +250,7 @@ Result<void> Session::Load(const SessionOptions& options) {
   parts.adapters = static_cast<int32_t>(adapters_.All().size());
   parts.shared_pages =
       pipeline_->Of(Family::kAttention).component->info->capabilities.Has(Capability::kSharedPages);
+  parts.prefix_cache = options.prefix_cache && pipeline_->memory.prefix_cache;
   engine_ = std::make_unique<core::Engine>(parts);
   return {};
 }

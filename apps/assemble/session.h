@@ -27,9 +27,10 @@ struct SessionOptions {
   std::string pipeline;                  // path of the YAML file
   std::vector<std::string> overrides;    // --set family.key=value
   std::vector<std::string> plugin_dirs;  // --plugin-dir
-  int32_t logit_rows = 0;  // most rows of logits a step; 0: as many as sequences and drafts need
-  int32_t sequences = 0;   // at least this many at once; 0: as the scheduler's option says
-  bool progress = false;   // a bar on stderr while it loads
+  int32_t logit_rows = 0;    // most rows of logits a step; 0: as many as sequences and drafts need
+  int32_t sequences = 0;     // at least this many at once; 0: as the scheduler's option says
+  bool prefix_cache = true;  // false: nothing computed is used twice, whatever the pipeline says
+  bool progress = false;     // a bar on stderr while it loads
   Purpose purpose = Purpose::kGenerate;
 };
 

@@ -205,6 +205,7 @@ int Bench(const BenchArguments& arguments) {
     if (!list->ok()) return Report(list->error());
   }
   SessionOptions options = arguments.session;
+  options.prefix_cache = false;
   options.sequences = *std::max_element(batches->begin(), batches->end());
   auto opened = Session::Open(options);
   if (!opened.ok()) return Report(opened.error());

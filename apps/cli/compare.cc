@@ -134,6 +134,7 @@ Result<std::unique_ptr<Session>> OpenArm(const std::string& path,
   options.overrides = overrides;
   options.plugin_dirs = arguments.plugin_dirs;
   options.sequences = arguments.options.concurrency;
+  options.prefix_cache = false;  // prompts come again and again, and are to be computed each time
   options.logit_rows = std::min(arguments.options.window, 128);
   return Session::Open(options);
 }

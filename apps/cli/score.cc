@@ -48,6 +48,7 @@ int Score(const ScoreArguments& arguments) {
   if (!text.ok()) return Report(text.error());
   SessionOptions options = arguments.session;
   options.logit_rows = kScoreRows;
+  options.prefix_cache = false;
   auto opened = Session::Open(options);
   if (!opened.ok()) return Report(opened.error());
   Session& session = **opened;

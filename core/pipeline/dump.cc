@@ -72,8 +72,9 @@ std::string Dump(const Pipeline& pipeline) {
   }
   out += "decoding:\n";
   for (const ComponentChoice& choice : pipeline.decoding) out += "  - " + Flow(choice) + "\n";
-  out += fmt::format("memory: {{context_tokens: {}, kv_tokens: {}}}\n",
-                     AutoOr(pipeline.memory.context_tokens), AutoOr(pipeline.memory.kv_tokens));
+  out += fmt::format("memory: {{context_tokens: {}, kv_tokens: {}, prefix_cache: {}}}\n",
+                     AutoOr(pipeline.memory.context_tokens), AutoOr(pipeline.memory.kv_tokens),
+                     pipeline.memory.prefix_cache);
   return out;
 }
 

@@ -24,6 +24,10 @@ constexpr OptionInfo kMemoryOptions[] = {
      "KV slots of all sequences together; 0 or auto: what "
      "memory allows.",
      0, 1LL << 32, "", "tokens"},
+    {"prefix_cache", OptionType::kBool, "true",
+     "Keep full KV blocks for requests that begin with the same tokens, where attention can share "
+     "pages.",
+     0, 0, "", ""},
 };
 
 // From the tree to the Pipeline; goes on after an error, to find them all.
@@ -156,7 +160,7 @@ class Reader {
     const auto options = ReadOptions(MemoryOptions(), "memory", memory, "", &none, diagnostics_);
     if (!options) return;
     const Options view = options->View();
-    out_.memory = {view.Int("context_tokens"), view.Int("kv_tokens")};
+    out_.memory = {view.Int("context_tokens"), view.Int("kv_tokens"), view.Bool("prefix_cache")};
   }
 
   void ReadFamily(Family family, const YamlNode* map) {

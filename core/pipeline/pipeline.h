@@ -43,6 +43,7 @@ struct ComponentChoice {
 struct MemoryChoice {
   int64_t context_tokens = 0;  // most tokens a sequence may have
   int64_t kv_tokens = 0;       // KV slots of all sequences together
+  bool prefix_cache = true;    // requests that begin alike share what was computed
 };
 
 // One of `plugins:`.
@@ -86,7 +87,7 @@ Result<Pipeline> LoadPipelineText(const std::string& text, const std::string& na
 // ends in ".gguf".
 bool IsModelPath(const std::string& model);
 
-// The options of `memory:`, in the order of MemoryChoice; default 0.
+// The options of `memory:`, in the order of MemoryChoice.
 Span<const OptionInfo> MemoryOptions();
 
 // The pipeline as canonical YAML, without notes. Loading it from the current folder (relative paths

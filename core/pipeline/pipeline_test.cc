@@ -46,6 +46,7 @@ TEST(LoadPipeline, ReadsEveryKindOfOption) {
   EXPECT_EQ(pipeline->decoding[0].options.View().Float("temperature"), 0.25);
   EXPECT_EQ(pipeline->memory.context_tokens, 2048);
   EXPECT_EQ(pipeline->memory.kv_tokens, 0);
+  EXPECT_TRUE(pipeline->memory.prefix_cache);
   EXPECT_EQ(pipeline->Of(Family::kDevice).where, "p.yaml:2:15");
 }
 
@@ -124,7 +125,7 @@ TEST(LoadPipeline, AllErrorsOfAFileAreTold) {
             "    5 |   - {temperature: 1}\n"
             "      |     ^\n"
             "TN201 p.yaml:6:10: unknown option \"tokens\" of memory; it has context_tokens, "
-            "kv_tokens\n"
+            "kv_tokens, prefix_cache\n"
             "    6 | memory: {tokens: 5}\n"
             "      |          ^");
 }
@@ -186,7 +187,7 @@ TEST(Dump, IsCompleteAndLoadsAgain) {
             "decoding:\n"
             "  - {use: penalties}\n"
             "  - {use: sampler, temperature: 1}\n"
-            "memory: {context_tokens: auto, kv_tokens: 4096}\n");
+            "memory: {context_tokens: auto, kv_tokens: 4096, prefix_cache: true}\n");
   const auto again = LoadFake(pipeline->text);
   ASSERT_TRUE(again.ok()) << again.error().message;
   EXPECT_EQ(again->text, pipeline->text);
