@@ -80,14 +80,18 @@ Result<std::unique_ptr<Session>> Session::Open(const SessionOptions& options) {
 }
 
 Result<void> Session::LoadPipeline(const SessionOptions& options) {
-  auto pipeline = core::LoadPipeline(options.pipeline, options.overrides, registry_);
+  const auto load = [&](const std::vector<std::string>& overrides) {
+    if (options.text.empty()) return core::LoadPipeline(options.pipeline, overrides, registry_);
+    return core::LoadPipelineText(options.text, options.pipeline, "", overrides, registry_);
+  };
+  auto pipeline = load(options.overrides);
   TENON_RETURN_IF_ERROR(pipeline);
   auto sequences = SchedulerOption(*pipeline, "max_sequences");
   TENON_RETURN_IF_ERROR(sequences);
   if (*sequences < options.sequences) {
     std::vector<std::string> overrides = options.overrides;
     overrides.push_back(fmt::format("scheduler.max_sequences={}", options.sequences));
-    pipeline = core::LoadPipeline(options.pipeline, overrides, registry_);
+    pipeline = load(overrides);
     TENON_RETURN_IF_ERROR(pipeline);
   }
   pipeline_.emplace(std::move(*pipeline));

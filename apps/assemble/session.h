@@ -25,6 +25,7 @@ enum class Purpose {
 
 struct SessionOptions {
   std::string pipeline;                  // path of the YAML file
+  std::string text;                      // what stands in it; empty: it is read
   std::vector<std::string> overrides;    // --set family.key=value
   std::vector<std::string> plugin_dirs;  // --plugin-dir
   int32_t logit_rows = 0;    // most rows of logits a step; 0: as many as sequences and drafts need

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <cmath>
 #include <fstream>
 
 #include "apps/cli/command.h"
+#include "apps/compare/ablation.h"
 #include "apps/compare/comparison.h"
 #include "apps/compare/report_html.h"
+#include "apps/compare/report_json.h"
+#include "apps/compare/report_text.h"
 #include "apps/compare/verdict.h"
 #include "apps/compare/workload.h"
 #include "fmt/format.h"
@@ -18,7 +20,7 @@ namespace {
 constexpr size_t kMaxTextBytes = size_t{256} << 20;
 
 struct CompareArguments {
-  std::string a, b;
+  std::string a, b, ablate;
   std::vector<std::string> set_a, set_b, plugin_dirs;
   std::string workload, text_file, html;
   int32_t prompts = 12;
@@ -28,107 +30,8 @@ struct CompareArguments {
   bool json = false;
 };
 
-nlohmann::json ToJson(const Estimate& e) {
-  // JSON has no infinity: an interval without end is null.
-  const auto number = [](double x) {
-    return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json();
-  };
-  return {{"value", number(e.value)},           {"low", number(e.low)}, {"high", number(e.high)},
-          {"detectable", number(e.detectable)}, {"samples", e.samples}, {"found", e.Found()}};
-}
-
-// Log ratios as ratios.
-nlohmann::json RatioJson(const Estimate& e) {
-  return ToJson({std::exp(e.value), std::exp(e.low), std::exp(e.high), std::exp(e.detectable) - 1,
-                 e.samples});
-}
-
-nlohmann::json SpeedJson(const Comparison& comparison) {
-  nlohmann::json out = nlohmann::json::array();
-  for (const SpeedRow& row : comparison.speed) {
-    nlohmann::json gain = RatioJson(row.gain);
-    gain["found"] = row.gain.Found();
-    out.push_back({{"name", row.name},
-                   {"unit", row.unit},
-                   {"a", row.a},
-                   {"b", row.b},
-                   {"speed_of_b_over_a", std::move(gain)},
-                   {"each_a", row.each_a},
-                   {"each_b", row.each_b}});
-  }
-  return out;
-}
-
-nlohmann::json QualityJson(const Quality& q) {
-  nlohmann::json parts = nlohmann::json::array();
-  for (const Divergence& d : q.divergences) {
-    parts.push_back({{"prompt", d.prompt},
-                     {"token", d.token},
-                     {"chosen_a", d.chosen_a},
-                     {"chosen_b", d.chosen_b},
-                     {"gap", d.gap ? nlohmann::json(*d.gap) : nlohmann::json()}});
-  }
-  nlohmann::json ppl = RatioJson(q.nll_change);
-  ppl["found"] = q.nll_change.Found();
-  return {{"identical_outputs", ToJson(q.identical)},
-          {"divergences", std::move(parts)},
-          {"positions", q.positions},
-          {"kl", ToJson(q.kl)},
-          {"largest_kl", q.largest_kl},
-          {"same_top", ToJson(q.same_top)},
-          {"ppl_a", q.ppl_a},
-          {"ppl_b", q.ppl_b},
-          {"ppl_of_b_over_a", std::move(ppl)}};
-}
-
-ArmText TextOf(const std::string& path, const Session& session, core::Program& program) {
-  const core::ProgramMemory& memory = program.Memory();
-  return {path, session.pipeline().text,
-          memory.weights_bytes + memory.kv_bytes + memory.arena_bytes + memory.scratch_bytes,
-          session.load_ms()};
-}
-
-nlohmann::json ArmJson(const ArmText& arm) {
-  return {{"file", arm.title},
-          {"pipeline", arm.pipeline},
-          {"memory_bytes", arm.memory_bytes},
-          {"load_ms", arm.load_ms}};
-}
-
-void PrintText(const ArmText& a, const ArmText& b, const Comparison& comparison,
-               const Verdict& verdict) {
-  fmt::print("A  {}   {:.1f} MB, loaded in {:.0f} ms\nB  {}   {:.1f} MB, loaded in {:.0f} ms\n\n",
-             a.title, static_cast<double>(a.memory_bytes) * 1e-6, a.load_ms, b.title,
-             static_cast<double>(b.memory_bytes) * 1e-6, b.load_ms);
-  fmt::print("{:<24}{:>12}{:>12}   B is faster by (interval)\n", "speed", "A", "B");
-  for (const SpeedRow& row : comparison.speed) {
-    fmt::print("{:<24}{:>12.3f}{:>12.3f}   {:.3f} ({:.3f} to {:.3f}){}\n",
-               fmt::format("{}, {}", row.name, row.unit), row.a, row.b, std::exp(row.gain.value),
-               std::exp(row.gain.low), std::exp(row.gain.high), row.gain.Found() ? " *" : "");
-  }
-  fmt::print("\n{:<24}{:>12}{:>12}\n", "time by plugin, s", "A", "B");
-  std::map<std::string, std::pair<double, double>> plugins;
-  for (const auto& [name, seconds] : comparison.plugins_a) plugins[name].first = seconds;
-  for (const auto& [name, seconds] : comparison.plugins_b) plugins[name].second = seconds;
-  for (const auto& [name, seconds] : plugins) {
-    fmt::print("  {:<22}{:>12.3f}{:>12.3f}\n", name, seconds.first, seconds.second);
-  }
-  if (comparison.quality) {
-    const auto& parts = comparison.quality->divergences;
-    if (!parts.empty())
-      fmt::print("\nwhere outputs part (prompt, token, A's gap between the two)\n");
-    for (size_t i = 0; i < std::min<size_t>(parts.size(), 10); ++i) {
-      fmt::print("  {:>4} {:>5}   {}\n", parts[i].prompt + 1, parts[i].token + 1,
-                 parts[i].gap ? fmt::format("{:.4f}", *parts[i].gap) : "beyond the choices kept");
-    }
-  }
-  fmt::print("\n{}\n", verdict.text);
-  for (const std::string& failure : verdict.failures) fmt::print("failed: {}\n", failure);
-}
-
-Result<std::unique_ptr<Session>> OpenArm(const std::string& path,
-                                         const std::vector<std::string>& overrides,
-                                         const CompareArguments& arguments) {
+SessionOptions OptionsOf(const std::string& path, const std::vector<std::string>& overrides,
+                         const CompareArguments& arguments) {
   SessionOptions options;
   options.pipeline = path;
   options.overrides = overrides;
@@ -136,7 +39,7 @@ Result<std::unique_ptr<Session>> OpenArm(const std::string& path,
   options.sequences = arguments.options.concurrency;
   options.prefix_cache = false;  // prompts come again and again, and are to be computed each time
   options.logit_rows = std::min(arguments.options.window, 128);
-  return Session::Open(options);
+  return options;
 }
 
 // Consecutive windows of the text's tokens.
@@ -172,15 +75,64 @@ Result<void> WriteFile(const std::string& path, const std::string& text) {
   return {};
 }
 
+Result<std::vector<WorkItem>> Requests(const CompareArguments& arguments, const Session& session) {
+  if (!arguments.workload.empty()) {
+    return ReadWorkload(arguments.workload, session, arguments.gen_tokens);
+  }
+  return BuiltInWorkload(session, arguments.prompts, arguments.gen_tokens);
+}
+
+void PrintJson(const nlohmann::json& document) {
+  fmt::print("{}\n", document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+// Says on a terminal how far it is.
+void ShowShare(const std::string& what, double share) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  fmt::print(stderr, "\r{} {:3.0f} %{}", what, 100 * share, share >= 1 ? "\n" : "");
+}
+
+Result<int> Ablate(const CompareArguments& arguments) {
+  AblationParts parts;
+  parts.open = OptionsOf(arguments.ablate, arguments.set_a, arguments);
+  auto whole = Session::Open(parts.open);
+  TENON_RETURN_IF_ERROR(whole);
+  core::Registry registry;
+  FillRegistry(registry, arguments.plugin_dirs);
+  auto pipeline = core::LoadPipeline(arguments.ablate, arguments.set_a, registry);
+  TENON_RETURN_IF_ERROR(pipeline);
+  auto items = Requests(arguments, **whole);
+  TENON_RETURN_IF_ERROR(items);
+  auto forced = Windows(arguments, **whole);
+  TENON_RETURN_IF_ERROR(forced);
+  parts.whole = whole->get();
+  parts.items = std::move(*items);
+  parts.forced = std::move(*forced);
+  parts.options = arguments.options;
+  const std::vector<Switch> switches = SwitchesOf(*pipeline, registry);
+  const InterruptGuard interrupt;
+  auto rows = RunAblation(parts, switches, interrupt.Flag(), [&](size_t row, double share) {
+    ShowShare(fmt::format("{}/{} {}", row + 1, switches.size(), switches[row].component), share);
+  });
+  TENON_RETURN_IF_ERROR(rows);
+  const ArmText text = ArmTextOf(arguments.ablate, **whole);
+  if (!arguments.html.empty()) {
+    TENON_RETURN_IF_ERROR(WriteFile(arguments.html, AblationHtml(text, *rows)));
+  }
+  if (arguments.json) {
+    PrintJson(AblationJson(text, *rows));
+  } else {
+    fmt::print("{}", AblationText(text, *rows));
+  }
+  return kSuccess;
+}
+
 Result<int> Compare(CompareArguments& arguments) {
-  auto a = OpenArm(arguments.a, arguments.set_a, arguments);
+  auto a = Session::Open(OptionsOf(arguments.a, arguments.set_a, arguments));
   TENON_RETURN_IF_ERROR(a);
-  auto b = OpenArm(arguments.b, arguments.set_b, arguments);
+  auto b = Session::Open(OptionsOf(arguments.b, arguments.set_b, arguments));
   TENON_RETURN_IF_ERROR(b);
-  auto items = arguments.workload.empty()
-                   ? Result<std::vector<WorkItem>>(
-                         BuiltInWorkload(**a, arguments.prompts, arguments.gen_tokens))
-                   : ReadWorkload(arguments.workload, **a, arguments.gen_tokens);
+  auto items = Requests(arguments, **a);
   TENON_RETURN_IF_ERROR(items);
   auto forced = Windows(arguments, **a);
   TENON_RETURN_IF_ERROR(forced);
@@ -194,53 +146,46 @@ Result<int> Compare(CompareArguments& arguments) {
                vocabularies[0], vocabularies[1]);
   }
   const InterruptGuard interrupt;
-  std::function<void(double)> progress;
-  if (isatty(STDERR_FILENO) != 0) {
-    progress = [](double share) {
-      fmt::print(stderr, "\rcomparing {:3.0f} %{}", 100 * share, share >= 1 ? "\n" : "");
-    };
-  }
-  auto comparison =
-      RunComparison(**a, **b, *items, *forced, arguments.options, interrupt.Flag(), progress);
+  auto comparison = RunComparison(**a, **b, *items, *forced, arguments.options, interrupt.Flag(),
+                                  [](double share) { ShowShare("comparing", share); });
   TENON_RETURN_IF_ERROR(comparison);
   const Verdict verdict = Judge(*comparison, arguments.thresholds);
-  const ArmText text_a = TextOf(arguments.a, **a, (*a)->program());
-  const ArmText text_b = TextOf(arguments.b, **b, (*b)->program());
+  const ArmText text_a = ArmTextOf(arguments.a, **a);
+  const ArmText text_b = ArmTextOf(arguments.b, **b);
   if (!arguments.html.empty()) {
     TENON_RETURN_IF_ERROR(
         WriteFile(arguments.html, ReportHtml(text_a, text_b, *comparison, verdict)));
   }
-  if (!arguments.json) {
-    PrintText(text_a, text_b, *comparison, verdict);
-    return verdict.passed ? kSuccess : kFailure;
+  if (arguments.json) {
+    PrintJson(CompareJson(text_a, text_b, *comparison, verdict));
+  } else {
+    fmt::print("{}", CompareText(text_a, text_b, *comparison, verdict));
   }
-  nlohmann::json document = {
-      {"a", ArmJson(text_a)},
-      {"b", ArmJson(text_b)},
-      {"speed", SpeedJson(*comparison)},
-      {"plugin_seconds", {{"a", comparison->plugins_a}, {"b", comparison->plugins_b}}},
-      {"verdict",
-       {{"passed", verdict.passed},
-        {"difference", verdict.difference},
-        {"text", verdict.text},
-        {"failures", verdict.failures}}}};
-  document["quality"] = comparison->quality ? QualityJson(*comparison->quality) : nlohmann::json();
-  fmt::print("{}\n", document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return verdict.passed ? kSuccess : kFailure;
 }
 
-template <typename T>
-void AddThreshold(CLI::App& command, const char* name, std::optional<T>& to, const char* text) {
-  command.add_option_function<T>(
-      name, [&to](const T& value) { to = value; }, text);
+void AddThreshold(CLI::App& command, const char* name, std::optional<double>& to,
+                  const char* text) {
+  command
+      .add_option_function<double>(
+          name, [&to](const double& value) { to = value; }, text)
+      ->excludes("--ablate");
 }
 
 void AddOptions(CLI::App& command, CompareArguments& arguments) {
-  command.add_option("A", arguments.a, "pipeline, a YAML file")->required();
-  command.add_option("B", arguments.b, "the pipeline to judge against A")->required();
-  command.add_option("--set-a", arguments.set_a, "override one value of A: family.key=value")
+  CLI::Option* a = command.add_option("A", arguments.a, "pipeline, a YAML file");
+  CLI::Option* b = command.add_option("B", arguments.b, "the pipeline to judge against A");
+  command
+      .add_option("--ablate", arguments.ablate,
+                  "instead of A and B: switch each plugin of this pipeline to the default in turn")
+      ->excludes(a)
+      ->excludes(b);
+  command
+      .add_option("--set-a", arguments.set_a,
+                  "override one value of A, or of --ablate's pipeline: family.key=value")
       ->allow_extra_args(false);
   command.add_option("--set-b", arguments.set_b, "override one value of B: family.key=value")
+      ->excludes("--ablate")
       ->allow_extra_args(false);
   command.add_option("--plugin-dir", arguments.plugin_dirs, "look for plugins here as well")
       ->allow_extra_args(false);
@@ -291,7 +236,10 @@ void AddCompare(CLI::App& app, int& exit_code) {
       app.add_subcommand("compare", "what swapping A for B does to speed and to quality");
   AddOptions(*command, *arguments);
   command->callback([arguments, &exit_code] {
-    auto code = Compare(*arguments);
+    if (arguments->ablate.empty() && (arguments->a.empty() || arguments->b.empty())) {
+      throw CLI::RequiredError("A and B, or --ablate,");
+    }
+    auto code = arguments->ablate.empty() ? Compare(*arguments) : Ablate(*arguments);
     exit_code = code.ok() ? *code : Report(code.error());
   });
 }

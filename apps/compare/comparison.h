@@ -20,6 +20,8 @@ struct CompareOptions {
   int32_t window = 128;     // tokens of a teacher-forced text
   int32_t windows = 16;     // texts, where they come out of a file
   bool quality = true;      // false: the arms do not share a vocabulary
+  double alpha = 0.05;      // intervals of quality have coverage 1 - alpha; those of all speed rows
+                            // together too
 };
 
 // What was measured of one property, on both arms.

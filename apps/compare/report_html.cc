@@ -23,7 +23,9 @@ td:first-child, th:first-child { text-align: left } pre { background: #f4f6f8; p
 .pair > * { flex: 1 1 20em; min-width: 0 } svg { width: 100%; font-size: 13px } svg.half { max-width: 24em }
 .axis { stroke: #8b98a5; stroke-dasharray: 3 3 } .frame { fill: none; stroke: #c5ced6 } text { fill: #1c2733 }
 .interval { stroke: #24507e; stroke-width: 4 } .value { fill: #24507e } .sample { fill: #e08a2b; fill-opacity: .6 }
-.a { fill: #24507e } .b { fill: #e08a2b }
+.a { fill: #24507e } .b { fill: #e08a2b } .ablation td, .ablation .words { text-align: left; white-space: nowrap }
+.ablation th { text-align: left; vertical-align: bottom } .ablation .words { white-space: normal; color: #55626e }
+small { color: #55626e } details { margin-top: 1.5em } summary { cursor: pointer; font-weight: 600 }
 </style></head><body>
 )";
 
@@ -104,6 +106,70 @@ std::string Arm(const char* name, const ArmText& arm) {
       Escaped(arm.pipeline));
 }
 
+std::string SpeedAndTime(const Comparison& comparison) {
+  std::string out = SpeedTable(comparison) + Forest(comparison) + "<div class=\"pair\">\n";
+  for (size_t i = 0; i < std::min<size_t>(2, comparison.speed.size()); ++i) {
+    const SpeedRow& row = comparison.speed[i];
+    out += ScatterPlot(row.name + ", prompt by prompt", row.unit, row.each_a, row.each_b);
+  }
+  return out + "</div>\n<h2>Time by plugin</h2>\n" + Plugins(comparison);
+}
+
+// A value with its interval below it.
+std::string Cell(const Estimate& e, double (*shown)(double), const char* format) {
+  const auto text = [&](double x) { return fmt::format(fmt::runtime(format), shown(x)); };
+  return fmt::format("<td>{}{}<br><small>{} to {}</small></td>", text(e.value),
+                     e.Found() ? " *" : "", text(e.low), text(e.high));
+}
+
+double PerCent(double log) { return 100 * (std::exp(log) - 1); }
+double Ratio(double log) { return std::exp(log); }
+double Itself(double x) { return x; }
+
+std::string AblationTable(const ArmText& whole, const std::vector<AblationRow>& rows) {
+  std::string out =
+      "<table class=\"ablation\"><tr><th>plugin</th><th>measured against</th>"
+      "<th>speed of a request, ×</th><th>throughput, ×</th><th>perplexity, %</th><th>KL, nats</th>"
+      "<th>memory, MB</th></tr>\n";
+  for (const AblationRow& row : rows) {
+    out += fmt::format("<tr><td>{} {}</td>", Name(row.what.family), Escaped(row.what.component));
+    if (!row.comparison) {
+      out +=
+          fmt::format("<td class=\"words\" colspan=\"6\">{}</td></tr>\n",
+                      Escaped(row.is_default ? row.why_not : "cannot be switched: " + row.why_not));
+      continue;
+    }
+    out += fmt::format("<td>{}</td>", Escaped(row.instead));
+    out += Cell(SpeedOfHaving(row.comparison->speed.front()), Ratio, "{:.3f}");
+    out += Cell(SpeedOfHaving(row.comparison->speed.back()), Ratio, "{:.3f}");
+    if (row.comparison->quality) {
+      out += Cell(NllOfHaving(*row.comparison->quality), PerCent, "{:+.3f}");
+      out += Cell(row.comparison->quality->kl, Itself, "{:.2g}");
+    } else {
+      out += "<td></td><td></td>";
+    }
+    out += fmt::format("<td>{:+.1f}</td></tr>\n", (static_cast<double>(whole.memory_bytes) -
+                                                   static_cast<double>(row.arm.memory_bytes)) *
+                                                      1e-6);
+  }
+  return out + "</table>\n";
+}
+
+// What each plugin does to one property.
+std::string AblationForest(const std::vector<AblationRow>& rows, size_t property) {
+  std::vector<ForestLine> lines;
+  for (const AblationRow& row : rows) {
+    if (!row.comparison || property >= row.comparison->speed.size()) continue;
+    const Estimate speed = SpeedOfHaving(row.comparison->speed[property]);
+    lines.push_back({fmt::format("{} {}", Name(row.what.family), row.what.component),
+                     std::exp(speed.value),
+                     std::exp(speed.low),
+                     std::exp(speed.high),
+                     {}});
+  }
+  return lines.empty() ? "" : ForestPlot(lines);
+}
+
 }  // namespace
 
 std::string ReportHtml(const ArmText& a, const ArmText& b, const Comparison& comparison,
@@ -114,17 +180,35 @@ std::string ReportHtml(const ArmText& a, const ArmText& b, const Comparison& com
   for (const std::string& failure : verdict.failures) text += "\nfailed: " + failure;
   out += fmt::format("<p class=\"verdict{}\">{}</p>\n", verdict.passed ? "" : " failed",
                      Escaped(text));
-  out += "<h2>Speed of B against A</h2>\n" + SpeedTable(comparison) + Forest(comparison);
-  out += "<div class=\"pair\">\n";
-  for (size_t i = 0; i < std::min<size_t>(2, comparison.speed.size()); ++i) {
-    const SpeedRow& row = comparison.speed[i];
-    out += ScatterPlot(row.name + ", prompt by prompt", row.unit, row.each_a, row.each_b);
-  }
-  out += "</div>\n<h2>Time by plugin</h2>\n" + Plugins(comparison);
+  out += "<h2>Speed of B against A</h2>\n" + SpeedAndTime(comparison);
   if (comparison.quality) {
     out += "<h2>Quality of B against A</h2>\n" + QualityTables(*comparison.quality);
   }
   out += "<h2>The arms</h2>\n<div class=\"pair\">\n" + Arm("A", a) + Arm("B", b) + "</div>\n";
+  return out + "</body></html>\n";
+}
+
+std::string AblationHtml(const ArmText& whole, const std::vector<AblationRow>& rows) {
+  std::string out = kHead;
+  out += fmt::format(
+      "<h1>What each plugin of {} contributes</h1>\n<p class=\"verdict\">Each line is the pipeline "
+      "as it is against the pipeline with that plugin switched. Above 1 the plugin makes it "
+      "faster, "
+      "below 0 % its perplexity is better for it. * where the interval leaves no difference out; "
+      "all "
+      "lines together find one that is not there in one experiment of twenty.</p>\n",
+      Escaped(whole.title));
+  out += AblationTable(whole, rows);
+  out += "<h2>Speed of a request</h2>\n" + AblationForest(rows, 0);
+  out += "<h2>Throughput</h2>\n" + AblationForest(rows, 3);
+  for (const AblationRow& row : rows) {
+    if (!row.comparison) continue;
+    out += fmt::format("<details><summary>{} {}: A as it is, B with {}</summary>\n",
+                       Name(row.what.family), Escaped(row.what.component), Escaped(row.instead));
+    out += SpeedAndTime(*row.comparison);
+    if (row.comparison->quality) out += QualityTables(*row.comparison->quality);
+    out += "<div class=\"pair\">\n" + Arm("A", whole) + Arm("B", row.arm) + "</div></details>\n";
+  }
   return out + "</body></html>\n";
 }
 
