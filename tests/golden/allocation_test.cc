@@ -153,13 +153,15 @@ TEST(TinyPipelines, AllocateNothingInAChunkOfAPrompt) {
   const auto session = Open("default.yaml", {kTiny, "scheduler.max_batch_tokens=16"});
   ASSERT_NE(session, nullptr);
   core::Engine& engine = session->engine();
-  const auto submit = [&engine] {
-    for (int32_t i = 0; i < 3; ++i) ASSERT_TRUE(engine.Submit(MakeRequest(i, 400, 10)).ok());
+  const auto submit = [&engine](int32_t first) {  // prompts unlike those before: none is kept
+    for (int32_t i = first; i < first + 3; ++i) {
+      ASSERT_TRUE(engine.Submit(MakeRequest(i, 400, 10)).ok());
+    }
   };
   // The engine's lists grow to as many sequences as there ever were.
-  submit();
+  submit(0);
   engine.RunUntilIdle();
-  submit();
+  submit(3);
   ASSERT_GE(engine.Step(), 0);
   const int64_t before = engine.Stats().prompt_tokens;
   EXPECT_EQ(AllocationsIn([&] {
