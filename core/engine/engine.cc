@@ -23,6 +23,10 @@ int64_t NowMicroseconds() {
 // step.
 constexpr uint64_t kMatched = 64;
 
+bool HasEnded(const Sequence& sequence, int32_t choice) {
+  return std::find(sequence.ended.begin(), sequence.ended.end(), choice) != sequence.ended.end();
+}
+
 RequestLimits LimitsOf(const EngineParts& parts) {
   const ProgramLimits& limits = parts.program->Limits();
   const ProgramMemory& memory = parts.program->Memory();
@@ -56,9 +60,9 @@ Result<uint64_t> Engine::Submit(Request request) {
   return next_request_++;
 }
 
-void Engine::Cancel(uint64_t request) {
+void Engine::Cancel(uint64_t request, int32_t choice) {
   const std::lock_guard lock(inbox_mutex_);
-  cancelled_.push_back(request);
+  cancelled_.push_back({request, choice});
 }
 
 void Engine::Enqueue(uint64_t id, std::shared_ptr<const Request> request) {
@@ -95,9 +99,14 @@ void Engine::TakeInbox() {
   arrived_.clear();
   if (ending_.empty()) return;
   const auto cancel = [&](Sequence& sequence) {
-    const bool named =
-        std::find(ending_.begin(), ending_.end(), sequence.request_id) != ending_.end();
-    if (named && sequence.finish == FinishReason::kNone) Finish(sequence, FinishReason::kCancelled);
+    for (const Ending& ending : ending_) {
+      if (ending.request != sequence.request_id || sequence.finish != FinishReason::kNone) continue;
+      if (ending.choice < 0) {
+        Finish(sequence, FinishReason::kCancelled);
+      } else {
+        EndChoice(sequence, ending.choice);
+      }
+    }
   };
   for (Owned& sequence : waiting_) cancel(*sequence);
   for (Owned& sequence : running_) cancel(*sequence);
@@ -325,7 +334,8 @@ bool Engine::PreemptForRoom(const Sequence& wanting) {
 void Engine::Fork(Sequence& parent) {
   parent.forked = true;
   const Request& request = *parent.request;
-  for (int32_t choice = 1; choice < request.n; ++choice) {
+  for (int32_t choice = parent.choice + 1; choice < request.n; ++choice) {
+    if (HasEnded(parent, choice)) continue;
     auto child = std::make_unique<Sequence>(parent);
     child->id = next_sequence_++;
     child->choice = choice;
@@ -345,7 +355,7 @@ void Engine::ForkAll() {
   for (size_t i = 0; i < own; ++i) {
     const StepShare share = shares[i];
     Sequence& parent = *share.sequence;
-    if (!share.picks || parent.forked || parent.request->n == 1) continue;
+    if (!share.picks || parent.forked) continue;
     const size_t before = running_.size();
     Fork(parent);
     for (size_t child = before; child < running_.size(); ++child) {
@@ -405,12 +415,13 @@ void Engine::Report(Sequence& sequence, const PickSlot& slot, int32_t first_know
 void Engine::Tell(Sequence& sequence, TokenEvent event) {
   if (!sequence.request->on_event) return;
   event.request = sequence.request_id;
-  if (!sequence.heard) {
+  // Choices that are not made yet have heard nothing.
+  if (!sequence.heard || event.choice != sequence.choice) {
     event.cached_tokens = sequence.cached_tokens;
     event.queued_us =
         sequence.queued_us >= 0 ? sequence.queued_us : NowMicroseconds() - sequence.arrival_us;
   }
-  sequence.heard = true;
+  sequence.heard = sequence.heard || event.choice == sequence.choice;
   sequence.request->on_event(event);
 }
 
@@ -418,9 +429,30 @@ void Engine::Finish(Sequence& sequence, FinishReason reason, const char* error) 
   sequence.finish = reason;
   // Choices that were not made yet end with the one that stands for them.
   const int32_t last = sequence.forked ? sequence.choice : sequence.request->n - 1;
-  for (int32_t choice = sequence.choice; choice <= last; ++choice) {
+  const int32_t first = sequence.choice;
+  for (int32_t choice = first; choice <= last; ++choice) {
+    if (HasEnded(sequence, choice)) continue;
     Tell(sequence, {.choice = choice, .top = {}, .finish = reason, .error = error});
   }
+}
+
+void Engine::EndChoice(Sequence& sequence, int32_t choice) {
+  const int32_t n = sequence.request->n;
+  if (sequence.forked || n == 1) {
+    if (choice == sequence.choice) Finish(sequence, FinishReason::kCancelled);
+    return;
+  }
+  if (choice < sequence.choice || choice >= n || HasEnded(sequence, choice)) return;
+  int32_t next = sequence.choice == choice ? choice + 1 : sequence.choice;
+  while (next < n && HasEnded(sequence, next)) ++next;
+  if (next >= n) return Finish(sequence, FinishReason::kCancelled);
+  Tell(sequence, {.choice = choice, .top = {}, .finish = FinishReason::kCancelled});
+  sequence.ended.push_back(choice);
+  // Another choice stands for those that are left.
+  if (next == sequence.choice) return;
+  sequence.choice = next;
+  sequence.sampling.seed = sequence.request->sampling.seed + static_cast<uint64_t>(next);
+  sequence.heard = false;
 }
 
 void Engine::FailAll(const char* error) {

@@ -52,9 +52,9 @@ class Engine {
   // that is not there.
   Result<uint64_t> Submit(Request request);
 
-  // Ends a request before the next step: its choices get kCancelled, its blocks are free. Unknown
-  // and ended ones are ignored.
-  void Cancel(uint64_t request);
+  // Ends a request, or one choice of it, before the next step: the choices get kCancelled, their
+  // blocks are free. Unknown and ended ones are ignored.
+  void Cancel(uint64_t request, int32_t choice = -1);
 
   // One step. 0: something ran; > 0: nothing to do for so many microseconds unless a request comes;
   // -1: no request is left.
@@ -68,6 +68,10 @@ class Engine {
   int32_t FreeBlocks() const { return blocks_.Free(); }
   int32_t TotalBlocks() const { return blocks_.Total(); }
   const EngineStats& Stats() const { return stats_; }
+  // Sequences in the step's turn, and those that wait for their first step or after preemption;
+  // requests submitted since the last step are not counted.
+  int32_t Running() const { return static_cast<int32_t>(running_.size()); }
+  int32_t Waiting() const { return static_cast<int32_t>(waiting_.size()); }
 
   // Requests to come find nothing of what was computed so far. For measurements.
   void ForgetPrefixes() { blocks_.Forget(); }
@@ -78,6 +82,10 @@ class Engine {
 
  private:
   using Owned = std::unique_ptr<Sequence>;
+  struct Ending {
+    uint64_t request;
+    int32_t choice;  // -1: all
+  };
 
   void TakeInbox();
   void Enqueue(uint64_t id, std::shared_ptr<const Request> request);
@@ -93,6 +101,7 @@ class Engine {
   void ForkAll();
   void Settle();
   void Tell(Sequence& sequence, TokenEvent event);
+  void EndChoice(Sequence& sequence, int32_t choice);
   void Report(Sequence& sequence, const PickSlot& slot, int32_t first_known);
   void Finish(Sequence& sequence, FinishReason reason, const char* error = "");
   void FailAll(const char* error);
@@ -117,9 +126,9 @@ class Engine {
 
   std::mutex inbox_mutex_;
   std::vector<std::pair<uint64_t, std::shared_ptr<const Request>>> inbox_;
-  std::vector<uint64_t> cancelled_;
+  std::vector<Ending> cancelled_;
   std::vector<std::pair<uint64_t, std::shared_ptr<const Request>>> arrived_;  // the engine's side
-  std::vector<uint64_t> ending_;
+  std::vector<Ending> ending_;
   uint64_t next_request_ = 1;
 };
 

@@ -166,6 +166,62 @@ TEST(Engine, CancelFreesBlocksBeforeTheNextStep) {
   EXPECT_EQ(heard.tokens[0].size(), 5U);
 }
 
+// Before and after the prompt is through, one choice or all but one: the others go on.
+TEST(Engine, CancelsOneChoiceOfSeveral) {
+  for (const int steps : {0, 1, 5}) {
+    for (const std::vector<int32_t>& cancelled :
+         {std::vector<int32_t>{0}, {2}, {0, 1, 3}, {1, 7}}) {
+      FakeEngine fake(kLimits, 4, false);
+      fake.scheduler.budget = 8;
+      Heard heard;
+      Request request = Ask({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 25, heard);
+      request.n = 4;
+      const auto id = fake.engine->Submit(std::move(request));
+      ASSERT_TRUE(id.ok());
+      for (int i = 0; i < steps; ++i) EXPECT_EQ(fake.engine->Step(), 0);
+      for (const int32_t choice : cancelled) fake.engine->Cancel(*id, choice);
+      while (fake.engine->Step() >= 0) ASSERT_TRUE(fake.engine->Audit());
+      for (int32_t choice = 0; choice < 4; ++choice) {
+        const bool ended = std::count(cancelled.begin(), cancelled.end(), choice) > 0;
+        EXPECT_EQ(heard.finish[choice], ended ? FinishReason::kCancelled : FinishReason::kLength);
+        if (!ended) {
+          EXPECT_EQ(heard.tokens[choice],
+                    Expected({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 25, static_cast<uint64_t>(choice)));
+        } else if (steps < 2) {
+          EXPECT_TRUE(heard.tokens[choice].empty());
+        }
+      }
+      EXPECT_EQ(fake.engine->FreeBlocks(), fake.engine->TotalBlocks());
+    }
+  }
+}
+
+TEST(Engine, CancellingEveryChoiceEndsTheRequest) {
+  FakeEngine fake(kLimits, 4, false);
+  Heard heard;
+  Request request = Ask({1, 2, 3}, 25, heard);
+  request.n = 3;
+  const auto id = fake.engine->Submit(std::move(request));
+  ASSERT_TRUE(id.ok());
+  for (const int32_t choice : {1, 0, 2}) fake.engine->Cancel(*id, choice);
+  EXPECT_EQ(fake.engine->Step(), -1);
+  EXPECT_EQ(heard.finish.size(), 3U);
+  for (const auto& [choice, finish] : heard.finish) EXPECT_EQ(finish, FinishReason::kCancelled);
+}
+
+TEST(Engine, CountsWhoRunsAndWhoWaits) {
+  ProgramLimits limits = kLimits;
+  limits.max_sequences = 2;
+  FakeEngine fake(limits, 128, false);
+  Heard heard;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(fake.engine->Submit(Ask({1, i}, 10, heard)).ok());
+  EXPECT_EQ(fake.engine->Step(), 0);
+  EXPECT_EQ(fake.engine->Running(), 2);
+  EXPECT_EQ(fake.engine->Waiting(), 3);
+  fake.engine->RunUntilIdle();
+  EXPECT_EQ(fake.engine->Running() + fake.engine->Waiting(), 0);
+}
+
 TEST(Engine, CancelFromWithinAnEventIsHeeded) {
   FakeEngine fake(kLimits, 4, false);
   Heard heard;

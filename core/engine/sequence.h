@@ -29,8 +29,9 @@ struct Sequence {
   int64_t arrival_us = 0;
   int64_t queued_us = -1;  // from its arrival to its first step; -1: still to come
   FinishReason finish = FinishReason::kNone;
-  bool forked = false;  // its other choices exist
-  bool heard = false;   // its first event was told
+  std::vector<int32_t> ended;  // choices that ended before they were made
+  bool forked = false;         // its other choices exist
+  bool heard = false;          // its first event was told
 
   int32_t Known() const { return static_cast<int32_t>(tokens.size()); }
   int32_t PromptTokens() const { return static_cast<int32_t>(request->prompt.size()); }

@@ -225,7 +225,7 @@ Result<void> Program::PlanOps(const ProgramList& list, const Makers& makers,
     accesses.push_back(std::move(touched));
     steps_.push_back({planned.op, 0});
     infos_.push_back({std::string(std::string_view(node.name)),
-                      std::string(std::string_view(node.kind)), component, false});
+                      std::string(std::string_view(node.kind)), component, node.family, false});
     if (progress != nullptr) progress(i + 1, list.Count());
   }
   const std::vector<bool> meet = PlanMeetings(accesses);
@@ -238,8 +238,28 @@ Result<void> Program::PlanOps(const ProgramList& list, const Makers& makers,
 }
 
 Status Program::Run(const Batch& batch) {
-  return device_.Run({steps_.data(), steps_.size()}, batch,
-                     timing_ ? nanoseconds_.data() : nullptr);
+  const bool timed = timed_every_ > 0 && runs_ % timed_every_ == 0;
+  ++runs_;
+  return device_.Run({steps_.data(), steps_.size()}, batch, timed ? nanoseconds_.data() : nullptr);
+}
+
+void Program::ResetTiming() {
+  std::fill(nanoseconds_.begin(), nanoseconds_.end(), 0);
+  runs_ = 0;
+}
+
+std::vector<ComponentTime> Program::TimeByComponent() const {
+  std::vector<ComponentTime> out;
+  const double scale = 1e-9 * static_cast<double>(timed_every_);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const StepInfo& info = infos_[i];
+    auto it = std::find_if(out.begin(), out.end(), [&](const ComponentTime& time) {
+      return time.family == info.family && time.component == info.component;
+    });
+    if (it == out.end()) it = out.insert(it, {info.family, info.component, 0});
+    it->seconds += scale * static_cast<double>(nanoseconds_[i]);
+  }
+  return out;
 }
 
 Status Program::ReadRow(int32_t row, float* to) const {

@@ -51,7 +51,15 @@ struct StepInfo {
   std::string name;
   std::string kind;
   std::string component;
+  Family family = Family::kDevice;  // whose work it is
   bool meet_before = false;
+};
+
+// What the ops of one component took.
+struct ComponentTime {
+  Family family;
+  std::string component;
+  double seconds;
 };
 
 // A pipeline and a model, compiled: a flat list of ops with their buffers fixed. Running it is
@@ -79,9 +87,13 @@ class Program {
   Status CopyPage(int32_t from, int32_t to);
 
   // Starts or stops adding up the time of each op.
-  void SetTiming(bool on) { timing_ = on; }
+  void SetTiming(bool on) { SampleTiming(on ? 1 : 0); }
+  // Times every n-th run alone, which costs so much less; 0: none. Nanoseconds() are theirs.
+  void SampleTiming(int32_t every) { timed_every_ = every; }
+  // The time of all runs since reset, as the timed ones tell. One entry a family and component.
+  std::vector<ComponentTime> TimeByComponent() const;
   const std::vector<uint64_t>& Nanoseconds() const { return nanoseconds_; }  // by step, since reset
-  void ResetTiming() { std::fill(nanoseconds_.begin(), nanoseconds_.end(), 0); }
+  void ResetTiming();
 
   const std::vector<StepInfo>& Steps() const { return infos_; }
   const ProgramMemory& Memory() const { return memory_; }
@@ -116,7 +128,8 @@ class Program {
   std::vector<StepInfo> infos_;
   std::vector<uint64_t> nanoseconds_;
   Buffer rows_{};
-  bool timing_ = false;
+  int32_t timed_every_ = 0;
+  int64_t runs_ = 0;  // since reset
 };
 
 }  // namespace tenon::core
