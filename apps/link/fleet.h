@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/link/endpoint.h"
 #include "apps/openai/served_model.h"
 
 // The engines behind a server: worker processes, supervised. The front end loads no engine plugin;
@@ -56,7 +57,9 @@ class Fleet : public openai::ModelDirectory {
 // The worker's side: what `tenon worker` does. Returns the process's exit code.
 struct WorkerOptions {
   PipelineSource pipeline;
-  std::string socket;  // of the link, made with mode 0600
+  link::Endpoint endpoint;  // where the link listens
+  int parent = 0;           // the process that it ends with; 0: none
+  int report = -1;          // a pipe to that, where it tells how it fares; -1: none
 };
 int RunWorker(const WorkerOptions& options);
 

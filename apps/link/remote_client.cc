@@ -5,6 +5,7 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -21,6 +22,9 @@ namespace tenon::apps::link {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Requests and calls of all links.
+std::atomic<uint64_t> g_next = 1;
 
 // The stream. Keeps itself alive until gRPC is done with it.
 class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker>,
@@ -82,7 +86,6 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
   Clock::time_point heard_ = Clock::now();
   std::deque<v1::ToWorker> sending_;
   bool writing_ = false;
-  uint64_t next_ = 1;
   std::map<uint64_t, std::shared_ptr<Open>> open_;
   std::map<uint64_t, Call> calls_;
   int64_t tokens_ = 0;
@@ -137,7 +140,7 @@ uint64_t Stream::Generate(GenerateRequest request, OnGenerateEvent on_event) {
   open->tokens = static_cast<int64_t>(request.prompt.size());
   v1::ToWorker message;
   std::unique_lock lock(mutex_);
-  const uint64_t number = next_++;
+  const uint64_t number = g_next++;
   if (lost_.empty()) {
     Write(number, request, message.mutable_start());
     if (message.ByteSizeLong() <= static_cast<size_t>(kMaxMessageBytes)) {
@@ -170,7 +173,7 @@ void Stream::Embed(const std::vector<std::vector<int32_t>>& texts, OnEmbeddings 
   std::unique_lock lock(mutex_);
   Error error{Status::kIo, lost_};
   if (lost_.empty()) {
-    const uint64_t number = next_++;
+    const uint64_t number = g_next++;
     Write(number, texts, message.mutable_embed());
     if (message.ByteSizeLong() <= static_cast<size_t>(kMaxMessageBytes)) {
       calls_.emplace(number, Call{std::move(done), texts.size()});
