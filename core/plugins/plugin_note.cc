@@ -49,7 +49,20 @@ std::string Missing(const std::string& wanted) {
   return missing;
 }
 
+std::string TextOf(const std::string& note) {
+  NoteHead head = {};
+  if (note.size() >= sizeof(head)) std::memcpy(&head, note.data(), sizeof(head));
+  return note.size() < sizeof(head) ? "" : note.substr(sizeof(head), head.text_bytes);
+}
+
 }  // namespace
+
+std::optional<std::string> ReadPluginId(const std::string& file) {
+  if (!CheckElfFile(file).empty()) return std::nullopt;
+  const auto note = ReadElfNote(file, kNoteOwner, kNoteType);
+  if (!note) return std::nullopt;
+  return ValueOf(TextOf(*note), "id");
+}
 
 std::optional<Refusal> CheckPluginNote(const std::string& file) {
   const auto note = ReadElfNote(file, kNoteOwner, kNoteType);
@@ -67,7 +80,7 @@ std::optional<Refusal> CheckPluginNote(const std::string& file) {
         fmt::format("{}: needs host ABI {}; this host offers {}", name, head.abi, kAbiVersion),
         "Rebuild it with this SDK"};
   }
-  const std::string missing = Missing(ValueOf(note->substr(sizeof(head), head.text_bytes), "isa"));
+  const std::string missing = Missing(ValueOf(TextOf(*note), "isa"));
   if (missing.empty()) return std::nullopt;
   return Refusal{
       "TN105", file, "",

@@ -13,4 +13,8 @@ namespace tenon::core {
 // TN110 a note that is cut off. REQUIRES: CheckElfFile(file) is "".
 std::optional<Refusal> CheckPluginNote(const std::string& file);
 
+// The plugin's id by its file's note, "" where the note names none; none where `file` has no note
+// or is no shared object. Nothing is loaded.
+std::optional<std::string> ReadPluginId(const std::string& file);
+
 }  // namespace tenon::core
