@@ -64,6 +64,7 @@ int Main(int argc, char** argv) {
   AddPull(app, exit_code);
   AddCheck(app, exit_code);
   AddNew(app, exit_code);
+  AddWorker(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
