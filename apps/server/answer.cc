@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/server/answer.h"
+
+namespace tenon::apps::server {
+
+void HttpAnswer::Chunk(std::string json) {
+  if (!std::exchange(begun_, true)) exchange_->Begin();
+  exchange_->Send(json);
+}
+
+void HttpAnswer::End() {
+  Chunk("[DONE]");
+  exchange_->Finish();
+}
+
+void HttpAnswer::Fail(const openai::ApiError& error) {
+  if (!begun_) return exchange_->Reply(ErrorResponse(error));
+  Chunk(error.Json());
+  exchange_->Finish();
+}
+
+}  // namespace tenon::apps::server
