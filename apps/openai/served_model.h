@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/engine/engine_client.h"
+#include "apps/openai/control_tokens.h"
 #include "tenon/result.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -19,6 +20,7 @@ struct ModelText {
   text::Tokenizer tokenizer;
   std::optional<text::ChatTemplate> chat_template;
   std::vector<int32_t> end_of_generation;  // ids that end a text
+  ControlTokens controls{tokenizer};       // what client texts must not forge
 };
 
 // What a `model` field can name. Immutable; a reload makes another.
