@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// JSON written by appending, without a document in memory: what is done for each token.
+namespace tenon::apps::openai {
+
+// Appends `text` as it stands within quotes. REQUIRES: it is UTF-8.
+void AppendEscaped(std::string_view text, std::string* out);
+
+// The same with the quotes.
+void AppendQuoted(std::string_view text, std::string* out);
+
+void AppendNumber(int64_t value, std::string* out);
+
+// The shortest text that reads back as the same float. JSON has no infinities and no NaN: those
+// become -9999, as OpenAI writes the log-probability of what cannot be.
+void AppendLogprob(float value, std::string* out);
+
+}  // namespace tenon::apps::openai
