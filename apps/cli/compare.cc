@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <fstream>
-
 #include "apps/cli/command.h"
 #include "apps/compare/ablation.h"
 #include "apps/compare/comparison.h"
@@ -11,6 +9,7 @@
 #include "apps/compare/report_text.h"
 #include "apps/compare/verdict.h"
 #include "apps/compare/workload.h"
+#include "apps/report/page.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -67,14 +66,6 @@ Result<std::vector<std::vector<int32_t>>> Windows(const CompareArguments& argume
   return out;
 }
 
-Result<void> WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) return Error{Status::kInvalid, fmt::format("{}: cannot be written", path)};
-  return {};
-}
-
 Result<std::vector<WorkItem>> Requests(const CompareArguments& arguments, const Session& session) {
   if (!arguments.workload.empty()) {
     return ReadWorkload(arguments.workload, session, arguments.gen_tokens);
@@ -117,7 +108,7 @@ Result<int> Ablate(const CompareArguments& arguments) {
   TENON_RETURN_IF_ERROR(rows);
   const ArmText text = ArmTextOf(arguments.ablate, **whole);
   if (!arguments.html.empty()) {
-    TENON_RETURN_IF_ERROR(WriteFile(arguments.html, AblationHtml(text, *rows)));
+    TENON_RETURN_IF_ERROR(WritePage(arguments.html, AblationHtml(text, *rows)));
   }
   if (arguments.json) {
     PrintJson(AblationJson(text, *rows));
@@ -154,7 +145,7 @@ Result<int> Compare(CompareArguments& arguments) {
   const ArmText text_b = ArmTextOf(arguments.b, **b);
   if (!arguments.html.empty()) {
     TENON_RETURN_IF_ERROR(
-        WriteFile(arguments.html, ReportHtml(text_a, text_b, *comparison, verdict)));
+        WritePage(arguments.html, ReportHtml(text_a, text_b, *comparison, verdict)));
   }
   if (arguments.json) {
     PrintJson(CompareJson(text_a, text_b, *comparison, verdict));

@@ -5,29 +5,12 @@
 #include <set>
 
 #include "apps/compare/svg.h"
+#include "apps/report/page.h"
+#include "apps/report/svg.h"
 #include "fmt/format.h"
 
 namespace tenon::apps {
 namespace {
-
-constexpr const char* kHead = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>tenon compare</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color: #1c2733 }
-h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
-table { border-collapse: collapse; width: 100% } td, th { padding: .3em .6em; border-bottom: 1px solid #d8dee4; text-align: right }
-td:first-child, th:first-child { text-align: left } pre { background: #f4f6f8; padding: 1em; overflow: auto }
-.verdict { white-space: pre-line; padding: 1em; border-left: 5px solid #2f7d4f; background: #f1f7f3 }
-.failed { border-color: #b3372f; background: #fbf1f0 } .pair { display: flex; flex-wrap: wrap; gap: 1em }
-.pair > * { flex: 1 1 20em; min-width: 0 } svg { width: 100%; font-size: 13px } svg.half { max-width: 24em }
-.axis { stroke: #8b98a5; stroke-dasharray: 3 3 } .frame { fill: none; stroke: #c5ced6 } text { fill: #1c2733 }
-.interval { stroke: #24507e; stroke-width: 4 } .value { fill: #24507e } .sample { fill: #e08a2b; fill-opacity: .6 }
-.a { fill: #24507e } .b { fill: #e08a2b } .ablation td, .ablation .words { text-align: left; white-space: nowrap }
-.ablation th { text-align: left; vertical-align: bottom } .ablation .words { white-space: normal; color: #55626e }
-small { color: #55626e } details { margin-top: 1.5em } summary { cursor: pointer; font-weight: 600 }
-</style></head><body>
-)";
 
 std::string SpeedTable(const Comparison& comparison) {
   std::string out =
@@ -174,7 +157,7 @@ std::string AblationForest(const std::vector<AblationRow>& rows, size_t property
 
 std::string ReportHtml(const ArmText& a, const ArmText& b, const Comparison& comparison,
                        const Verdict& verdict) {
-  std::string out = kHead;
+  std::string out = PageHead("tenon compare");
   out += fmt::format("<h1>A: {} · B: {}</h1>\n", Escaped(a.title), Escaped(b.title));
   std::string text = verdict.text;
   for (const std::string& failure : verdict.failures) text += "\nfailed: " + failure;
@@ -185,11 +168,11 @@ std::string ReportHtml(const ArmText& a, const ArmText& b, const Comparison& com
     out += "<h2>Quality of B against A</h2>\n" + QualityTables(*comparison.quality);
   }
   out += "<h2>The arms</h2>\n<div class=\"pair\">\n" + Arm("A", a) + Arm("B", b) + "</div>\n";
-  return out + "</body></html>\n";
+  return out + kPageEnd;
 }
 
 std::string AblationHtml(const ArmText& whole, const std::vector<AblationRow>& rows) {
-  std::string out = kHead;
+  std::string out = PageHead("tenon compare");
   out += fmt::format(
       "<h1>What each plugin of {} contributes</h1>\n<p class=\"verdict\">Each line is the pipeline "
       "as it is against the pipeline with that plugin switched. Above 1 the plugin makes it "
@@ -209,7 +192,7 @@ std::string AblationHtml(const ArmText& whole, const std::vector<AblationRow>& r
     if (row.comparison->quality) out += QualityTables(*row.comparison->quality);
     out += "<div class=\"pair\">\n" + Arm("A", whole) + Arm("B", row.arm) + "</div></details>\n";
   }
-  return out + "</body></html>\n";
+  return out + kPageEnd;
 }
 
 }  // namespace tenon::apps

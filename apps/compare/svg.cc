@@ -4,61 +4,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/report/svg.h"
 #include "fmt/format.h"
 
 namespace tenon::apps {
 namespace {
 
-constexpr double kWidth = 720;
 constexpr double kLabel = 180;  // columns of a plot's left margin
 
-std::string Open(double height) {
-  return fmt::format("<svg viewBox=\"0 0 {} {:.0f}\" role=\"img\">\n", kWidth, height);
-}
-
-std::string Text(double x, double y, const char* anchor, std::string_view text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor,
-                     Escaped(text));
-}
-
-std::string Line(double x1, double y1, double x2, double y2, const char* style) {
-  return fmt::format(
-      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>\n", x1, y1, x2,
-      y2, style);
-}
-
-std::string Dot(double x, double y, double radius, const char* style) {
-  return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" class=\"{}\"/>\n", x, y, radius,
-                     style);
-}
-
 }  // namespace
-
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string ForestPlot(const std::vector<ForestLine>& lines) {
   double most = 0.02;  // of |log ratio|
@@ -68,24 +22,25 @@ std::string ForestPlot(const std::vector<ForestLine>& lines) {
     }
     for (const double sample : line.samples) most = std::max(most, std::abs(std::log(sample)));
   }
-  const double middle = (kWidth + kLabel) / 2, half = (kWidth - kLabel) / 2 - 40;
+  const double middle = (kSvgWidth + kLabel) / 2, half = (kSvgWidth - kLabel) / 2 - 40;
   const auto at = [&](double ratio) {
     return middle + half * std::clamp(std::log(ratio) / most, -1.0, 1.0);
   };
   const double height = 46.0 * static_cast<double>(lines.size()) + 40;
-  std::string out = Open(height);
-  out += Line(middle, 8, middle, height - 26, "axis");
+  std::string out = SvgOpen(height);
+  out += SvgLine(middle, 8, middle, height - 26, "axis");
   for (const double edge : {-most, -most / 2, 0.0, most / 2, most}) {
-    out += Text(at(std::exp(edge)), height - 8, "middle", fmt::format("{:.3g}×", std::exp(edge)));
+    out +=
+        SvgText(at(std::exp(edge)), height - 8, "middle", fmt::format("{:.3g}×", std::exp(edge)));
   }
   for (size_t i = 0; i < lines.size(); ++i) {
     const double y = 30 + 46 * static_cast<double>(i);
-    out += Text(kLabel - 8, y + 4, "end", lines[i].name);
-    for (const double sample : lines[i].samples) out += Dot(at(sample), y + 12, 2.5, "sample");
+    out += SvgText(kLabel - 8, y + 4, "end", lines[i].name);
+    for (const double sample : lines[i].samples) out += SvgDot(at(sample), y + 12, 2.5, "sample");
     if (std::isfinite(lines[i].high) && lines[i].low > 0) {
-      out += Line(at(lines[i].low), y, at(lines[i].high), y, "interval");
+      out += SvgLine(at(lines[i].low), y, at(lines[i].high), y, "interval");
     }
-    out += Dot(at(lines[i].value), y, 5, "value");
+    out += SvgDot(at(lines[i].value), y, 5, "value");
   }
   return out + "</svg>\n";
 }
@@ -99,37 +54,35 @@ std::string ScatterPlot(const std::string& title, const std::string& unit,
   }
   std::string out = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" class=\"half\">\n",
                                 kSide + 80, kSide + 80);
-  out += Text(kLeft + kSide / 2, 18, "middle", title);
-  out += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" class=\"frame\"/>\n",
-                     kLeft, kTop, kSide, kSide);
-  out += Line(kLeft, kTop + kSide, kLeft + kSide, kTop, "axis");
+  out += SvgText(kLeft + kSide / 2, 18, "middle", title);
+  out += SvgBox(kLeft, kTop, kSide, kSide, "frame");
+  out += SvgLine(kLeft, kTop + kSide, kLeft + kSide, kTop, "axis");
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    out += Dot(kLeft + kSide * a[i] / most, kTop + kSide * (1 - b[i] / most), 4, "sample");
+    out += SvgDot(kLeft + kSide * a[i] / most, kTop + kSide * (1 - b[i] / most), 4, "sample");
   }
-  out += Text(kLeft + kSide, kTop + kSide + 18, "end", fmt::format("{:.3g} {}", most, unit));
-  out += Text(kLeft + kSide / 2, kTop + kSide + 36, "middle", "A");
-  out += Text(kLeft - 8, kTop + kSide / 2, "end", "B");
+  out += SvgText(kLeft + kSide, kTop + kSide + 18, "end", fmt::format("{:.3g} {}", most, unit));
+  out += SvgText(kLeft + kSide / 2, kTop + kSide + 36, "middle", "A");
+  out += SvgText(kLeft - 8, kTop + kSide / 2, "end", "B");
   return out + "</svg>\n";
 }
 
 std::string BarPlot(const std::vector<BarPair>& bars) {
   double most = 1e-12;
   for (const BarPair& bar : bars) most = std::max({most, bar.a, bar.b});
-  const double height = 44.0 * static_cast<double>(bars.size()) + 12, full = kWidth - kLabel - 110;
-  std::string out = Open(height);
+  const double height = 44.0 * static_cast<double>(bars.size()) + 12,
+               full = kSvgWidth - kLabel - 110;
+  std::string out = SvgOpen(height);
   for (size_t i = 0; i < bars.size(); ++i) {
     const double y = 8 + 44 * static_cast<double>(i);
-    out += Text(kLabel - 8, y + 20, "end", bars[i].name);
+    out += SvgText(kLabel - 8, y + 20, "end", bars[i].name);
     const struct {
       double seconds, y;
       const char* arm;
     } both[] = {{bars[i].a, y, "a"}, {bars[i].b, y + 17, "b"}};
     for (const auto& [seconds, top, arm] : both) {
-      out +=
-          fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"15\" class=\"{}\"/>\n",
-                      kLabel, top, std::max(full * seconds / most, 0.5), arm);
-      out += Text(kLabel + full * seconds / most + 6, top + 12, "start",
-                  fmt::format("{} {:.3f} s", arm[0] == 'a' ? 'A' : 'B', seconds));
+      out += SvgBox(kLabel, top, std::max(full * seconds / most, 0.5), 15, arm);
+      out += SvgText(kLabel + full * seconds / most + 6, top + 12, "start",
+                     fmt::format("{} {:.3f} s", arm[0] == 'a' ? 'A' : 'B', seconds));
     }
   }
   return out + "</svg>\n";

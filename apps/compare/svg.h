@@ -2,13 +2,9 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tenon::apps {
-
-// Text for HTML and SVG: & < > " ' escaped.
-std::string Escaped(std::string_view text);
 
 // One line of a forest plot: an interval around a value, and the samples behind it.
 struct ForestLine {
