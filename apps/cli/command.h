@@ -20,6 +20,7 @@ inline constexpr int kInterrupted = 130;
 
 void AddRun(CLI::App& app, int& exit_code);
 void AddBench(CLI::App& app, int& exit_code);
+void AddBenchServe(CLI::App& app, int& exit_code);
 void AddScore(CLI::App& app, int& exit_code);
 void AddCompare(CLI::App& app, int& exit_code);
 void AddTokenize(CLI::App& app, int& exit_code);

@@ -53,6 +53,7 @@ int Main(int argc, char** argv) {
   int exit_code = kSuccess;
   AddRun(app, exit_code);
   AddBench(app, exit_code);
+  AddBenchServe(app, exit_code);
   AddScore(app, exit_code);
   AddCompare(app, exit_code);
   AddTokenize(app, exit_code);
