@@ -29,16 +29,20 @@ struct CompareArguments {
   bool json = false;
 };
 
-SessionOptions OptionsOf(const std::string& path, const std::vector<std::string>& overrides,
-                         const CompareArguments& arguments) {
-  SessionOptions options;
-  options.pipeline = path;
-  options.overrides = overrides;
-  options.plugin_dirs = arguments.plugin_dirs;
-  options.sequences = arguments.options.concurrency;
-  options.prefix_cache = false;  // prompts come again and again, and are to be computed each time
-  options.logit_rows = std::min(arguments.options.window, 128);
-  return options;
+Result<Arm> OpenArm(const std::string& path, const std::vector<std::string>& overrides,
+                    const CompareArguments& arguments) {
+  Arm arm;
+  arm.options.pipeline = path;
+  arm.options.overrides = overrides;
+  arm.options.plugin_dirs = arguments.plugin_dirs;
+  arm.options.sequences = arguments.options.concurrency;
+  arm.options.prefix_cache =
+      false;  // prompts come again and again, and are to be computed each time
+  arm.options.logit_rows = std::min(arguments.options.window, 128);
+  auto session = Session::Open(arm.options);
+  TENON_RETURN_IF_ERROR(session);
+  arm.session = std::move(*session);
+  return arm;
 }
 
 // Consecutive windows of the text's tokens.
@@ -84,29 +88,24 @@ void ShowShare(const std::string& what, double share) {
 }
 
 Result<int> Ablate(const CompareArguments& arguments) {
-  AblationParts parts;
-  parts.open = OptionsOf(arguments.ablate, arguments.set_a, arguments);
-  auto whole = Session::Open(parts.open);
+  auto whole = OpenArm(arguments.ablate, arguments.set_a, arguments);
   TENON_RETURN_IF_ERROR(whole);
   core::Registry registry;
   FillRegistry(registry, arguments.plugin_dirs);
   auto pipeline = core::LoadPipeline(arguments.ablate, arguments.set_a, registry);
   TENON_RETURN_IF_ERROR(pipeline);
-  auto items = Requests(arguments, **whole);
+  auto items = Requests(arguments, *whole->session);
   TENON_RETURN_IF_ERROR(items);
-  auto forced = Windows(arguments, **whole);
+  auto forced = Windows(arguments, *whole->session);
   TENON_RETURN_IF_ERROR(forced);
-  parts.whole = whole->get();
-  parts.items = std::move(*items);
-  parts.forced = std::move(*forced);
-  parts.options = arguments.options;
+  const AblationParts parts{&*whole, std::move(*items), std::move(*forced), arguments.options};
   const std::vector<Switch> switches = SwitchesOf(*pipeline, registry);
   const InterruptGuard interrupt;
   auto rows = RunAblation(parts, switches, interrupt.Flag(), [&](size_t row, double share) {
     ShowShare(fmt::format("{}/{} {}", row + 1, switches.size(), switches[row].component), share);
   });
   TENON_RETURN_IF_ERROR(rows);
-  const ArmText text = ArmTextOf(arguments.ablate, **whole);
+  const ArmText text = ArmTextOf(arguments.ablate, *whole->session);
   if (!arguments.html.empty()) {
     TENON_RETURN_IF_ERROR(WritePage(arguments.html, AblationHtml(text, *rows)));
   }
@@ -119,16 +118,16 @@ Result<int> Ablate(const CompareArguments& arguments) {
 }
 
 Result<int> Compare(CompareArguments& arguments) {
-  auto a = Session::Open(OptionsOf(arguments.a, arguments.set_a, arguments));
+  auto a = OpenArm(arguments.a, arguments.set_a, arguments);
   TENON_RETURN_IF_ERROR(a);
-  auto b = Session::Open(OptionsOf(arguments.b, arguments.set_b, arguments));
+  auto b = OpenArm(arguments.b, arguments.set_b, arguments);
   TENON_RETURN_IF_ERROR(b);
-  auto items = Requests(arguments, **a);
+  auto items = Requests(arguments, *a->session);
   TENON_RETURN_IF_ERROR(items);
-  auto forced = Windows(arguments, **a);
+  auto forced = Windows(arguments, *a->session);
   TENON_RETURN_IF_ERROR(forced);
-  const int32_t vocabularies[] = {(*a)->model().model->Info().vocabulary,
-                                  (*b)->model().model->Info().vocabulary};
+  const int32_t vocabularies[] = {a->session->model().model->Info().vocabulary,
+                                  b->session->model().model->Info().vocabulary};
   arguments.options.quality = vocabularies[0] == vocabularies[1];
   if (!arguments.options.quality) {
     fmt::print(stderr,
@@ -137,12 +136,12 @@ Result<int> Compare(CompareArguments& arguments) {
                vocabularies[0], vocabularies[1]);
   }
   const InterruptGuard interrupt;
-  auto comparison = RunComparison(**a, **b, *items, *forced, arguments.options, interrupt.Flag(),
+  auto comparison = RunComparison(*a, *b, *items, *forced, arguments.options, interrupt.Flag(),
                                   [](double share) { ShowShare("comparing", share); });
   TENON_RETURN_IF_ERROR(comparison);
   const Verdict verdict = Judge(*comparison, arguments.thresholds);
-  const ArmText text_a = ArmTextOf(arguments.a, **a);
-  const ArmText text_b = ArmTextOf(arguments.b, **b);
+  const ArmText text_a = ArmTextOf(arguments.a, *a->session);
+  const ArmText text_b = ArmTextOf(arguments.b, *b->session);
   if (!arguments.html.empty()) {
     TENON_RETURN_IF_ERROR(
         WritePage(arguments.html, ReportHtml(text_a, text_b, *comparison, verdict)));
@@ -190,7 +189,7 @@ void AddOptions(CLI::App& command, CompareArguments& arguments) {
       ->capture_default_str();
   command
       .add_option("--repeat", arguments.options.repeat,
-                  "times that each prompt meets both arms (A B B A)")
+                  "instances of both arms, opened anew; each prompt meets each pair once (A B B A)")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command

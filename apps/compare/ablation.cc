@@ -66,21 +66,22 @@ Estimate Negated(const Estimate& e) { return {-e.value, -e.high, -e.low, e.detec
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 // Opens the first way that can be; sets the row's reason where there is none.
-std::unique_ptr<Session> OpenWay(const SessionOptions& open, AblationRow& row) {
+Arm OpenWay(const SessionOptions& open, AblationRow& row) {
   for (const Switch::Way& way : row.what.ways) {
-    SessionOptions options = open;
-    options.text = way.pipeline;
-    options.overrides.clear();
-    auto session = Session::Open(options);
+    Arm arm{open, nullptr};
+    arm.options.text = way.pipeline;
+    arm.options.overrides.clear();
+    auto session = Session::Open(arm.options);
     if (session.ok()) {
       row.instead = way.instead;
       row.why_not.clear();
-      return std::move(*session);
+      arm.session = std::move(*session);
+      return arm;
     }
     row.why_not +=
         (row.why_not.empty() ? "" : "; ") + way.instead + ": " + FirstLine(session.error().message);
   }
-  return nullptr;
+  return {};
 }
 
 }  // namespace
@@ -114,15 +115,14 @@ Result<std::vector<AblationRow>> RunAblation(const AblationParts& parts,
     row.what = std::move(one);
     row.is_default = row.what.ways.empty();
     if (row.is_default) row.why_not = "is the default already";
-    if (auto other = OpenWay(parts.open, row)) {
+    if (Arm other = OpenWay(parts.whole->options, row); other.session != nullptr) {
       const size_t number = rows.size();
-      options.quality = parts.options.quality;
-      auto comparison = RunComparison(*parts.whole, *other, parts.items, parts.forced, options,
-                                      stop, [&](double share) {
+      auto comparison = RunComparison(*parts.whole, other, parts.items, parts.forced, options, stop,
+                                      [&](double share) {
                                         if (progress) progress(number, share);
                                       });
       TENON_RETURN_IF_ERROR(comparison);
-      row.arm = ArmTextOf(row.what.component + ": " + row.instead, *other);
+      row.arm = ArmTextOf(row.what.component + ": " + row.instead, *other.session);
       row.comparison = std::move(*comparison);
     }
     rows.push_back(std::move(row));

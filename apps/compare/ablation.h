@@ -49,8 +49,7 @@ Estimate SpeedOfHaving(const SpeedRow& row);
 Estimate NllOfHaving(const Quality& quality);
 
 struct AblationParts {
-  Session* whole = nullptr;  // the pipeline as it is
-  SessionOptions open;       // how arms are opened; its pipeline is the file's name
+  Arm* whole = nullptr;  // the pipeline as it is; others are opened by its options
   std::vector<WorkItem> items;
   std::vector<std::vector<int32_t>> forced;  // as RunComparison takes them
   CompareOptions options;

@@ -10,92 +10,164 @@ namespace {
 
 // All speed rows together err in the share asked for, not each of them.
 constexpr int kSpeedRows = 4;
+constexpr int kTogether = 2;  // throughput runs of an instance, each A B B A
 constexpr int32_t kTop = 16;
 constexpr size_t kWarmUps = 2;
+
+// What two arms took, in turn.
+using Pair = std::array<std::vector<double>, 2>;
+
+// Not a number where there is no time to compare, as of the tokens after the first where there is
+// one.
+double LogGain(const Pair& seconds) {
+  const double a = MedianOf(seconds[0]), b = MedianOf(seconds[1]);
+  return a > 0 && b > 0 ? std::log(a / b) : std::nan("");
+}
+
+double MeanOfNumbers(const std::vector<double>& values) {
+  double sum = 0, count = 0;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++count;
+  }
+  return count > 0 ? sum / count : std::nan("");
+}
+
+// Of log gains by instance and prompt. What differs from prompt to prompt and what differs from
+// instance to instance are both chance, so that the wider of the two intervals counts.
+Estimate GainOf(const std::vector<std::vector<double>>& gains, double alpha) {
+  std::vector<double> by_instance, by_prompt;
+  const auto add = [](const std::vector<double>& values, std::vector<double>& means) {
+    const double mean = MeanOfNumbers(values);
+    if (!std::isnan(mean)) means.push_back(mean);
+  };
+  for (const std::vector<double>& instance : gains) add(instance, by_instance);
+  for (size_t i = 0; !gains.empty() && i < gains[0].size(); ++i) {
+    std::vector<double> prompt;
+    for (const std::vector<double>& instance : gains) prompt.push_back(instance[i]);
+    add(prompt, by_prompt);
+  }
+  return WiderOf(MeanOf(by_prompt, alpha), MeanOf(by_instance, alpha));
+}
 
 // Both arms of one experiment.
 class Experiment {
  public:
-  Experiment(Session& a, Session& b, const CompareOptions& options, const volatile bool* stop,
+  Experiment(Arm& a, Arm& b, const CompareOptions& options, const volatile bool* stop,
              const std::function<void(double)>& progress)
       : arms_{&a, &b}, options_(options), stop_(stop), progress_(progress) {}
 
   Result<Comparison> Run(const std::vector<WorkItem>& items,
                          const std::vector<std::vector<int32_t>>& forced) {
-    steps_ = options_.repeat * static_cast<int64_t>(items.size()) + Rounds() * 4 +
-             (options_.quality ? static_cast<int64_t>(std::max(items.size(), forced.size())) : 0);
-    TENON_RETURN_IF_ERROR(WarmUp(items));
-    TENON_RETURN_IF_ERROR(Alone(items));
-    TENON_RETURN_IF_ERROR(Together(items));
+    const auto prompts = static_cast<int64_t>(items.size());
+    steps_ = options_.repeat * (prompts + kTogether) +
+             (options_.quality ? std::max(prompts, static_cast<int64_t>(forced.size())) : 0);
+    first_.resize(items.size());
+    seconds_.resize(items.size());
+    for (int32_t instance = 0; instance < options_.repeat; ++instance) {
+      if (instance > 0) TENON_RETURN_IF_ERROR(Reopen(instance));
+      TENON_RETURN_IF_ERROR(WarmUp(items));
+      TENON_RETURN_IF_ERROR(Alone(items, instance));
+      AddSeconds();
+      TENON_RETURN_IF_ERROR(Together(items));
+    }
+    AddRows();
     if (options_.quality) TENON_RETURN_IF_ERROR(Forced(items, forced));
     return std::move(out_);
   }
 
  private:
-  struct Times {
-    std::vector<double> total, first, each;
+  // Of one property: seconds by prompt, and log gains by instance and prompt.
+  struct Property {
+    const char* name;
+    double Trial::*part;
+    std::vector<std::vector<double>> gains;
   };
 
-  int64_t Rounds() const { return std::max<int64_t>(4, 2 * int64_t{options_.repeat}); }
+  Session& At(size_t arm) { return *arms_[arm]->session; }
 
   void Done() {
     if (progress_) progress_(static_cast<double>(++done_) / static_cast<double>(steps_));
   }
 
+  // Where memory happens to lie makes one instance of a pipeline some per cent faster than the
+  // next: Mytkowicz et al. 2009, "Producing Wrong Data Without Doing Anything Obviously Wrong!".
+  // So each repetition has instances of its own, opened in turn A first and B first.
+  Result<void> Reopen(int32_t instance) {
+    for (Arm* arm : arms_) arm->session.reset();
+    const auto begins = static_cast<size_t>(instance % 2);
+    for (const size_t arm : {begins, 1 - begins}) {
+      auto session = Session::Open(arms_[arm]->options);
+      TENON_RETURN_IF_ERROR(session);
+      arms_[arm]->session = std::move(*session);
+    }
+    return {};
+  }
+
   Result<void> WarmUp(const std::vector<WorkItem>& items) {
     for (size_t i = 0; i < std::min(kWarmUps, items.size()); ++i) {
-      for (Session* arm : arms_) {
-        auto trial = RunAlone(*arm, items[i], 0, stop_);
+      for (const size_t arm : {0, 1}) {
+        auto trial = RunAlone(At(arm), items[i], 0, stop_);
         TENON_RETURN_IF_ERROR(trial);
       }
     }
-    for (Session* arm : arms_) {
-      arm->program().SetTiming(true);
-      arm->program().ResetTiming();
+    for (const size_t arm : {0, 1}) {
+      At(arm).program().SetTiming(true);
+      At(arm).program().ResetTiming();
     }
     return {};
   }
 
   // One request alone, on A B B A or B A A B: what drifts evenly meets both alike.
-  Result<void> Alone(const std::vector<WorkItem>& items) {
-    std::vector<std::array<Times, 2>> times(items.size());
-    first_.resize(items.size());
-    for (int32_t round = 0; round < options_.repeat; ++round) {
-      for (size_t i = 0; i < items.size(); ++i) {
-        const size_t begins = (i + static_cast<size_t>(round)) % 2;
-        for (const size_t arm : {begins, 1 - begins, 1 - begins, begins}) {
-          auto trial = RunAlone(*arms_[arm], items[i], kTop, stop_);
-          TENON_RETURN_IF_ERROR(trial);
-          times[i][arm].total.push_back(trial->total_s);
-          times[i][arm].first.push_back(trial->first_token_s);
-          times[i][arm].each.push_back(trial->per_token_s);
-          if (first_[i][arm].tokens.empty()) first_[i][arm] = std::move(*trial);
+  Result<void> Alone(const std::vector<WorkItem>& items, int32_t instance) {
+    for (Property& property : properties_) property.gains.emplace_back();
+    for (size_t i = 0; i < items.size(); ++i) {
+      std::array<Pair, 3> now;
+      const size_t begins = (i + static_cast<size_t>(instance)) % 2;
+      for (const size_t arm : {begins, 1 - begins, 1 - begins, begins}) {
+        auto trial = RunAlone(At(arm), items[i], kTop, stop_);
+        TENON_RETURN_IF_ERROR(trial);
+        for (size_t p = 0; p < properties_.size(); ++p) {
+          const double seconds = (*trial).*properties_[p].part;
+          now[p][arm].push_back(seconds);
+          seconds_[i][p][arm].push_back(seconds);
         }
-        Done();
+        if (first_[i][arm].tokens.empty()) first_[i][arm] = std::move(*trial);
       }
+      for (size_t p = 0; p < properties_.size(); ++p) {
+        properties_[p].gains.back().push_back(LogGain(now[p]));
+      }
+      Done();
     }
-    AddRow("whole request", "ms", times, &Times::total);
-    AddRow("time to first token", "ms", times, &Times::first);
-    AddRow("time per output token", "ms", times, &Times::each);
-    out_.plugins_a = SecondsByPlugin(arms_[0]->program());
-    out_.plugins_b = SecondsByPlugin(arms_[1]->program());
     return {};
   }
 
-  void AddRow(const char* name, const char* unit, const std::vector<std::array<Times, 2>>& times,
-              std::vector<double> Times::*part) {
-    SpeedRow row{name, unit, 0, 0, {}, {}, {}};
-    std::vector<double> gains;
-    for (const auto& [a, b] : times) {
-      const double time_a = MedianOf(a.*part), time_b = MedianOf(b.*part);
-      row.each_a.push_back(time_a * 1e3);
-      row.each_b.push_back(time_b * 1e3);
-      if (time_a > 0 && time_b > 0) gains.push_back(std::log(time_a / time_b));
+  void AddSeconds() {
+    for (const size_t arm : {0, 1}) {
+      auto& plugins = arm == 0 ? out_.plugins_a : out_.plugins_b;
+      for (const auto& [name, seconds] : SecondsByPlugin(At(arm).program())) {
+        plugins[name] += seconds;
+      }
     }
-    row.a = MedianOf(row.each_a);
-    row.b = MedianOf(row.each_b);
-    row.gain = MeanOf(gains, options_.alpha / kSpeedRows);
-    out_.speed.push_back(std::move(row));
+  }
+
+  void AddRows() {
+    for (size_t p = 0; p < properties_.size(); ++p) {
+      SpeedRow row{properties_[p].name, "ms", 0, 0, {}, {}, {}};
+      for (const std::array<Pair, 3>& prompt : seconds_) {
+        row.each_a.push_back(MedianOf(prompt[p][0]) * 1e3);
+        row.each_b.push_back(MedianOf(prompt[p][1]) * 1e3);
+      }
+      row.a = MedianOf(row.each_a);
+      row.b = MedianOf(row.each_b);
+      row.gain = GainOf(properties_[p].gains, options_.alpha / kSpeedRows);
+      out_.speed.push_back(std::move(row));
+    }
+    throughput_.a = MedianOf(throughput_.each_a);
+    throughput_.b = MedianOf(throughput_.each_b);
+    throughput_.gain = MeanOf(together_, options_.alpha / kSpeedRows);
+    out_.speed.push_back(std::move(throughput_));
   }
 
   Result<void> Together(const std::vector<WorkItem>& items) {
@@ -103,25 +175,18 @@ class Experiment {
     const size_t count =
         options_.requests > 0 ? static_cast<size_t>(options_.requests) : items.size();
     for (size_t i = 0; i < count; ++i) many.push_back(items[i % items.size()]);
-    SpeedRow row{"throughput", "tok/s", 0, 0, {}, {}, {}};
-    std::vector<double> gains;
-    for (int64_t round = 0; round < Rounds(); ++round) {
-      std::array<double, 2> logs{};
-      const size_t begins = static_cast<size_t>(round) % 2;
-      for (const size_t arm : {begins, 1 - begins, 1 - begins, begins}) {
-        auto rate = RunTogether(*arms_[arm], many, options_.concurrency, stop_);
+    std::array<double, 2> logs{};  // of the instance's mean rates
+    for (size_t round = 0; round < kTogether; ++round) {
+      for (const size_t arm : {round, 1 - round, 1 - round, round}) {
+        auto rate = RunTogether(At(arm), many, options_.concurrency, stop_);
         TENON_RETURN_IF_ERROR(rate);
-        logs[arm] += 0.5 * std::log(std::max(*rate, 1e-9));
-        Done();
+        logs[arm] += std::log(std::max(*rate, 1e-9)) / (2 * kTogether);
       }
-      row.each_a.push_back(std::exp(logs[0]));
-      row.each_b.push_back(std::exp(logs[1]));
-      gains.push_back(logs[1] - logs[0]);
+      Done();
     }
-    row.a = MedianOf(row.each_a);
-    row.b = MedianOf(row.each_b);
-    row.gain = MeanOf(gains, options_.alpha / kSpeedRows);
-    out_.speed.push_back(std::move(row));
+    throughput_.each_a.push_back(std::exp(logs[0]));
+    throughput_.each_b.push_back(std::exp(logs[1]));
+    together_.push_back(logs[1] - logs[0]);
     return {};
   }
 
@@ -149,7 +214,7 @@ class Experiment {
     for (size_t i = 0; i < count; ++i) {
       const std::vector<int32_t> ids = given.empty() ? OwnText(items[i], first_[i][0]) : given[i];
       if (ids.size() < 2) continue;
-      auto text = CompareForced(*arms_[0], *arms_[1], ids, stop_);
+      auto text = CompareForced(At(0), At(1), ids, stop_);
       TENON_RETURN_IF_ERROR(text);
       texts.push_back(*text);
       Done();
@@ -180,18 +245,24 @@ class Experiment {
     out.ppl_b = std::exp(nll_b / all);
   }
 
-  std::array<Session*, 2> arms_;
+  std::array<Arm*, 2> arms_;
   const CompareOptions& options_;
   const volatile bool* stop_;
   const std::function<void(double)>& progress_;
-  std::vector<std::array<Trial, 2>> first_;  // by prompt
+  std::vector<std::array<Trial, 2>> first_;   // by prompt
+  std::vector<std::array<Pair, 3>> seconds_;  // by prompt and property
+  std::array<Property, 3> properties_ = {{{"whole request", &Trial::total_s, {}},
+                                          {"time to first token", &Trial::first_token_s, {}},
+                                          {"time per output token", &Trial::per_token_s, {}}}};
+  SpeedRow throughput_{"throughput", "tok/s", 0, 0, {}, {}, {}};
+  std::vector<double> together_;  // log gains by instance
   int64_t steps_ = 1, done_ = 0;
   Comparison out_;
 };
 
 }  // namespace
 
-Result<Comparison> RunComparison(Session& a, Session& b, const std::vector<WorkItem>& items,
+Result<Comparison> RunComparison(Arm& a, Arm& b, const std::vector<WorkItem>& items,
                                  const std::vector<std::vector<int32_t>>& forced,
                                  const CompareOptions& options, const volatile bool* stop,
                                  const std::function<void(double)>& progress) {

@@ -12,16 +12,31 @@
 namespace tenon::apps {
 namespace {
 
+// "a to b" of what `shown` makes of the ends; of an interval without end, that none is known.
+std::string Interval(const Estimate& e, double (*shown)(double), const char* format) {
+  if (!std::isfinite(shown(e.low)) || !std::isfinite(shown(e.high)) || e.samples < 2) {
+    return "unknown";
+  }
+  return fmt::format(fmt::runtime(std::string(format) + " to " + format), shown(e.low),
+                     shown(e.high));
+}
+
+double PerCent(double log) { return 100 * (std::exp(log) - 1); }
+double Ratio(double log) { return std::exp(log); }
+double Itself(double x) { return x; }
+
 std::string SpeedTable(const Comparison& comparison) {
   std::string out =
       "<table><tr><th>speed</th><th>A</th><th>B</th><th>B is faster by</th><th>interval</th>"
       "<th>smallest that would be found</th></tr>\n";
   for (const SpeedRow& row : comparison.speed) {
     out += fmt::format(
-        "<tr><td>{} ({})</td><td>{:.3f}</td><td>{:.3f}</td><td>{:.3f}×</td><td>{:.3f} to "
-        "{:.3f}</td><td>{:.1f} %</td></tr>\n",
+        "<tr><td>{} ({})</td><td>{:.3f}</td><td>{:.3f}</td><td>{:.3f}×</td><td>{}</td><td>{}</td>"
+        "</tr>\n",
         Escaped(row.name), Escaped(row.unit), row.a, row.b, std::exp(row.gain.value),
-        std::exp(row.gain.low), std::exp(row.gain.high), 100 * (std::exp(row.gain.detectable) - 1));
+        Interval(row.gain, Ratio, "{:.3f}"),
+        std::isfinite(row.gain.detectable) ? fmt::format("{:.1f} %", PerCent(row.gain.detectable))
+                                           : "unknown");
   }
   return out + "</table>\n";
 }
@@ -58,18 +73,19 @@ std::string Plugins(const Comparison& comparison) {
 }
 
 std::string QualityTables(const Quality& q) {
+  const auto share = [](double x) { return 100 * x; };
   std::string out = fmt::format(
       "<table><tr><th>quality</th><th>value</th><th>interval</th></tr>\n"
-      "<tr><td>KL(A ‖ B), nats a position</td><td>{:.3g}</td><td>{:.3g} to {:.3g}</td></tr>\n"
+      "<tr><td>KL(A ‖ B), nats a position</td><td>{:.3g}</td><td>{}</td></tr>\n"
       "<tr><td>largest KL of a position</td><td>{:.3g}</td><td></td></tr>\n"
-      "<tr><td>same first choice</td><td>{:.2f} %</td><td>{:.2f} to {:.2f} %</td></tr>\n"
+      "<tr><td>same first choice, %</td><td>{:.2f}</td><td>{}</td></tr>\n"
       "<tr><td>perplexity, A and B</td><td>{:.4f}, {:.4f}</td><td></td></tr>\n"
-      "<tr><td>perplexity, change</td><td>{:+.3f} %</td><td>{:+.3f} to {:+.3f} %</td></tr>\n"
-      "<tr><td>identical outputs</td><td>{:.0f} %</td><td>{:.0f} to {:.0f} %</td></tr></table>\n",
-      q.kl.value, q.kl.low, q.kl.high, q.largest_kl, 100 * q.same_top.value, 100 * q.same_top.low,
-      100 * q.same_top.high, q.ppl_a, q.ppl_b, 100 * (std::exp(q.nll_change.value) - 1),
-      100 * (std::exp(q.nll_change.low) - 1), 100 * (std::exp(q.nll_change.high) - 1),
-      100 * q.identical.value, 100 * q.identical.low, 100 * q.identical.high);
+      "<tr><td>perplexity, change, %</td><td>{:+.3f}</td><td>{}</td></tr>\n"
+      "<tr><td>identical outputs, %</td><td>{:.0f}</td><td>{}</td></tr></table>\n",
+      q.kl.value, Interval(q.kl, Itself, "{:.3g}"), q.largest_kl, share(q.same_top.value),
+      Interval(q.same_top, share, "{:.2f}"), q.ppl_a, q.ppl_b, PerCent(q.nll_change.value),
+      Interval(q.nll_change, PerCent, "{:+.3f}"), share(q.identical.value),
+      Interval(q.identical, share, "{:.0f}"));
   if (q.divergences.empty()) return out;
   out +=
       "<h2>Where outputs part</h2>\n<table><tr><th>prompt</th><th>token</th><th>A chose</th>"
@@ -82,7 +98,7 @@ std::string QualityTables(const Quality& q) {
   return out + "</table>\n";
 }
 
-std::string Arm(const char* name, const ArmText& arm) {
+std::string ArmColumn(const char* name, const ArmText& arm) {
   return fmt::format(
       "<div><h3>{}: {}</h3><p>{:.1f} MB, loaded in {:.0f} ms</p><pre>{}</pre></div>\n", name,
       Escaped(arm.title), static_cast<double>(arm.memory_bytes) * 1e-6, arm.load_ms,
@@ -100,14 +116,10 @@ std::string SpeedAndTime(const Comparison& comparison) {
 
 // A value with its interval below it.
 std::string Cell(const Estimate& e, double (*shown)(double), const char* format) {
-  const auto text = [&](double x) { return fmt::format(fmt::runtime(format), shown(x)); };
-  return fmt::format("<td>{}{}<br><small>{} to {}</small></td>", text(e.value),
-                     e.Found() ? " *" : "", text(e.low), text(e.high));
+  return fmt::format("<td>{}{}<br><small>{}</small></td>",
+                     fmt::format(fmt::runtime(format), shown(e.value)), e.Found() ? " *" : "",
+                     Interval(e, shown, format));
 }
-
-double PerCent(double log) { return 100 * (std::exp(log) - 1); }
-double Ratio(double log) { return std::exp(log); }
-double Itself(double x) { return x; }
 
 std::string AblationTable(const ArmText& whole, const std::vector<AblationRow>& rows) {
   std::string out =
@@ -167,7 +179,8 @@ std::string ReportHtml(const ArmText& a, const ArmText& b, const Comparison& com
   if (comparison.quality) {
     out += "<h2>Quality of B against A</h2>\n" + QualityTables(*comparison.quality);
   }
-  out += "<h2>The arms</h2>\n<div class=\"pair\">\n" + Arm("A", a) + Arm("B", b) + "</div>\n";
+  out += "<h2>The arms</h2>\n<div class=\"pair\">\n" + ArmColumn("A", a) + ArmColumn("B", b) +
+         "</div>\n";
   return out + kPageEnd;
 }
 
@@ -190,7 +203,8 @@ std::string AblationHtml(const ArmText& whole, const std::vector<AblationRow>& r
                        Name(row.what.family), Escaped(row.what.component), Escaped(row.instead));
     out += SpeedAndTime(*row.comparison);
     if (row.comparison->quality) out += QualityTables(*row.comparison->quality);
-    out += "<div class=\"pair\">\n" + Arm("A", whole) + Arm("B", row.arm) + "</div></details>\n";
+    out += "<div class=\"pair\">\n" + ArmColumn("A", whole) + ArmColumn("B", row.arm) +
+           "</div></details>\n";
   }
   return out + kPageEnd;
 }

@@ -16,20 +16,29 @@ std::string ArmLine(const char* name, const ArmText& arm) {
                      static_cast<double>(arm.memory_bytes) * 1e-6, arm.load_ms);
 }
 
-// A ratio of logarithm `e`, its interval, and a star where the interval leaves out 1.
-std::string Times(const Estimate& e) {
-  return fmt::format("{:.3f} ({:.3f} to {:.3f}){}", std::exp(e.value), std::exp(e.low),
-                     std::exp(e.high), e.Found() ? " *" : "");
-}
-
-std::string PerCent(const Estimate& e) {
-  const auto part = [](double log) { return 100 * (std::exp(log) - 1); };
-  return fmt::format("{:+.2f} ({:+.2f} to {:+.2f}){}", part(e.value), part(e.low), part(e.high),
+// What `shown` makes of an estimate, its interval, and a star where that leaves out 0.
+std::string Told(const Estimate& e, double (*shown)(double), const char* format) {
+  const auto text = [&](double x) { return fmt::format(fmt::runtime(format), shown(x)); };
+  if (!std::isfinite(shown(e.low)) || !std::isfinite(shown(e.high)) || e.samples < 2) {
+    return text(e.value) + " (unknown)";
+  }
+  return fmt::format("{} ({} to {}){}", text(e.value), text(e.low), text(e.high),
                      e.Found() ? " *" : "");
 }
 
+std::string Times(const Estimate& e) {
+  return Told(
+      e, [](double log) { return std::exp(log); }, "{:.3f}");
+}
+
+std::string PerCent(const Estimate& e) {
+  return Told(
+      e, [](double log) { return 100 * (std::exp(log) - 1); }, "{:+.2f}");
+}
+
 std::string Plain(const Estimate& e) {
-  return fmt::format("{:.2g} ({:.2g} to {:.2g}){}", e.value, e.low, e.high, e.Found() ? " *" : "");
+  return Told(
+      e, [](double x) { return x; }, "{:.2g}");
 }
 
 }  // namespace

@@ -108,6 +108,11 @@ Estimate ShareOf(int64_t k, int64_t n, double alpha) {
           static_cast<int32_t>(n)};
 }
 
+Estimate WiderOf(const Estimate& one, const Estimate& other) {
+  return {one.value, std::min(one.low, other.low), std::max(one.high, other.high),
+          std::max(one.detectable, other.detectable), std::min(one.samples, other.samples)};
+}
+
 double MedianOf(std::vector<double> values) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());

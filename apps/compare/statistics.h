@@ -32,6 +32,9 @@ Estimate RatioOf(const std::vector<double>& numerators, const std::vector<double
 // A share k / n with its Wilson interval. Wilson 1927.
 Estimate ShareOf(int64_t k, int64_t n, double alpha);
 
+// Of two estimates of one value: the first one's value, and all that either interval holds.
+Estimate WiderOf(const Estimate& one, const Estimate& other);
+
 double MedianOf(std::vector<double> values);  // 0 for none
 
 // KL(softmax(a) ‖ softmax(b)) in nats; never below 0. Sums in double.

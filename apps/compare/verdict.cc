@@ -24,6 +24,10 @@ std::string SpeedText(const Comparison& comparison, bool* found) {
     text += fmt::format("{}{}: B is {} by a factor of {}", text.empty() ? "" : "; ", row.name,
                         row.gain.value > 0 ? "faster" : "slower", Interval(row.gain));
   }
+  if (text.empty() && !std::isfinite(detectable)) {
+    return "speed: one repetition cannot tell a difference from where memory happened to lie; "
+           "--repeat 5 can";
+  }
   if (text.empty()) {
     return fmt::format("speed: no difference found; one of {:.1f} % would have been",
                        100 * (std::exp(detectable) - 1));
