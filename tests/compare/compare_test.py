@@ -8,7 +8,8 @@ import sys
 import tempfile
 import unittest
 
-QUICK = ["--prompts", "6", "--gen-tokens", "16", "--repeat", "1", "--requests", "4", "--concurrency", "4"]
+QUICK = ["--prompts", "6", "--gen-tokens", "16", "--requests", "4", "--concurrency", "4"]
+ONCE = [*QUICK, "--repeat", "1"]
 
 
 def run(*arguments, expected=0):
@@ -31,7 +32,7 @@ class Compare(unittest.TestCase):
         return path
 
     def compare(self, a, b, *arguments, expected=0):
-        return json.loads(run(a, b, *(arguments if "--prompts" in arguments else [*QUICK, *arguments]), "--json", expected=expected).stdout)
+        return json.loads(run(a, b, *(arguments if "--prompts" in arguments else [*ONCE, *arguments]), "--json", expected=expected).stdout)
 
     def test_the_same_pipeline_twice_gives_the_same_bits(self):
         a = self.pipeline("a.yaml")
@@ -42,6 +43,8 @@ class Compare(unittest.TestCase):
         self.assertEqual(quality["ppl_a"], quality["ppl_b"])
         self.assertTrue(document["verdict"]["passed"])
         self.assertIn("the same bits", document["verdict"]["text"])
+        self.assertIn("one repetition cannot tell", document["verdict"]["text"])
+        self.assertIsNone(document["speed"][0]["speed_of_b_over_a"]["high"])
 
     def test_finds_a_planted_numeric_fault(self):
         a, b = self.pipeline("a.yaml"), self.pipeline("b.yaml", "{use: planted.fault, offset: 0.02}")
@@ -58,7 +61,7 @@ class Compare(unittest.TestCase):
         a, b = self.pipeline("a.yaml"), self.pipeline("b.yaml", "{use: planted.slow, percent: 10}")
         rows = []
         for _ in range(3):
-            document = self.compare(a, b, "--prompts", "12", "--gen-tokens", "48", "--repeat", "3", "--requests", "4")
+            document = self.compare(a, b, "--prompts", "12", "--gen-tokens", "48", "--repeat", "5", "--requests", "4")
             row = next(row for row in document["speed"] if row["name"] == "time per output token")
             rows.append(row["speed_of_b_over_a"])
             if rows[-1]["found"] and rows[-1]["high"] < 1:
@@ -68,7 +71,7 @@ class Compare(unittest.TestCase):
     def test_writes_a_report_that_closes_its_elements(self):
         a = self.pipeline("a.yaml")
         report = self.folder / "report.html"
-        run(a, SOURCE / "configs/exact.yaml", *QUICK, "--html", report)
+        run(a, SOURCE / "configs/exact.yaml", *ONCE, "--html", report)
         text = report.read_text()
 
         class Balance(html.parser.HTMLParser):
@@ -89,6 +92,48 @@ class Compare(unittest.TestCase):
             self.assertIn(word, text)
         self.assertNotRegex(text, r"\b(nan|inf)\b")
 
+    def tiny(self, name, text):
+        path = self.folder / name
+        path.write_text(f"model: {SOURCE / 'tests/data/models/llama'}\nplugins: [{PLANTED}]\n{text}")
+        return path
+
+    def ablate(self, pipeline, *arguments):
+        document = json.loads(run("--ablate", pipeline, *QUICK, "--json", *arguments).stdout)
+        return {plugin["component"]: plugin for plugin in document["plugins"]}
+
+    def test_ablates_each_plugin_of_a_pipeline(self):
+        pipeline = self.tiny("whole.yaml", "device: {use: cpu, threads: 1}\nattention: {use: flash, kv_type: f32}\n"
+                             "quant: {use: native, fuse: false}\ndecoding:\n"
+                             "  - {use: penalties}\n  - {use: planted.fault, offset: 0.3}\n  - {use: greedy}\n")
+        report = self.folder / "ablation.html"
+        plugins = self.ablate(pipeline, "--repeat", "2", "--html", report)
+        self.assertEqual({name: plugin["state"] for name, plugin in plugins.items()},
+                         {"cpu": "measured", "flash": "measured", "native": "measured", "chunked": "default", "none": "default",
+                          "penalties": "measured", "planted.fault": "measured", "greedy": "measured"})
+        self.assertEqual({name: plugin["instead"] for name, plugin in plugins.items() if plugin["state"] == "measured"},
+                         {"cpu": "cpu with its default options", "flash": "paged", "native": "native with its default options",
+                          "penalties": "left out", "planted.fault": "left out", "greedy": "sampler"})
+        self.assertEqual(plugins["chunked"]["reason"], "is the default already")
+        self.assertGreater(plugins["planted.fault"]["contributes"]["kl"]["low"], 0)
+        self.assertEqual(plugins["penalties"]["contributes"]["kl"]["value"], 0)
+        for name, speed in plugins["flash"]["contributes"]["speed"].items():
+            self.assertLessEqual(speed["low"], speed["value"], name)
+            self.assertLessEqual(speed["value"], speed["high"], name)
+        self.assertIn("use: flash", plugins["planted.fault"]["pipeline"])
+        self.assertNotIn("planted.fault", plugins["planted.fault"]["pipeline"].split("decoding:")[1])
+        page = report.read_text()
+        for word in ("decoding planted.fault", "is the default already", "cpu with its default options"):
+            self.assertIn(word, page)
+
+    def test_ablation_says_what_cannot_be_left_out(self):
+        pipeline = self.tiny("needed.yaml", "decoding: [penalties, sampler]\n")
+        plugins = self.ablate(pipeline, "--repeat", "1")
+        self.assertEqual(plugins["sampler"]["state"], "needed")
+        self.assertIn("sampler", plugins["sampler"]["reason"])
+        text = run("--ablate", pipeline, *ONCE).stdout
+        self.assertRegex(text, r"decoding sampler +cannot be switched: left out: ")
+        self.assertRegex(text, r"device cpu +is the default already")
+
     def test_takes_a_workload_and_names_its_bad_lines(self):
         a = self.pipeline("a.yaml")
         workload = self.folder / "work.jsonl"
@@ -97,21 +142,21 @@ class Compare(unittest.TestCase):
         self.assertEqual(document["quality"]["identical_outputs"]["samples"], 2)
         for line in ('{"prompt": 3}', "[1]", '{"token_ids": [-1]}', '{"prompt": "x", "max_tokens": 0}', "{"):
             workload.write_text('{"prompt": "Hello"}\n' + line + "\n")
-            ended = run(a, a, *QUICK, "--workload", workload, expected=1)
+            ended = run(a, a, *ONCE, "--workload", workload, expected=1)
             self.assertIn("work.jsonl:2: ", ended.stderr)
             self.assertEqual(ended.stdout, "")
 
     def test_compares_speed_alone_where_vocabularies_differ(self):
         tiny = self.folder / "tiny.yaml"
         tiny.write_text(f"model: {SOURCE / 'tests/data/models/llama'}\n")
-        ended = run(self.pipeline("a.yaml"), tiny, *QUICK, "--json", expected=None)
+        ended = run(self.pipeline("a.yaml"), tiny, *ONCE, "--json", expected=None)
         # Prompts of a larger vocabulary may not exist in the smaller one: refused, or speed alone.
         self.assertIn(ended.returncode, (0, 1), ended.stderr)
         self.assertIn("vocabular", ended.stderr)
 
     def test_wrong_usage_ends_with_2(self):
         a = self.pipeline("a.yaml")
-        for wrong in ([], [a], [a, a, "--prompts", "0"], [a, a, "--max-kl", "x"], [a, a, "--nope"]):
+        for wrong in ([], [a], [a, a, "--prompts", "0"], [a, a, "--max-kl", "x"], [a, a, "--nope"], ["--ablate", a, a], ["--ablate", a, "--max-kl", "1"]):
             self.assertEqual(run(*wrong, expected=2).stdout, "")
 
 
