@@ -83,7 +83,7 @@ void Engine::Enqueue(uint64_t id, std::shared_ptr<const Request> request) {
     sequence->tokens = request->prompt;
     sequence->drafts.reserve(static_cast<size_t>(max_drafts_));
     blocks_.Open(*sequence, most);
-    sequence->arrival_us = NowMicroseconds();
+    sequence->arrival_us = sequence->since_us = NowMicroseconds();
     waiting_.push_back(std::move(sequence));
   }
 }
@@ -147,7 +147,9 @@ SequenceState Engine::StateOf(const Sequence& sequence) const {
           .draft_tokens = static_cast<int32_t>(sequence.drafts.size()),
           .blocks = static_cast<int32_t>(sequence.blocks.size()),
           .preemptions = sequence.preemptions,
-          .shared_blocks = blocks_.Shared(sequence)};
+          .shared_blocks = blocks_.Shared(sequence),
+          .most_tokens = sequence.PromptTokens() + sequence.request->max_tokens,
+          .since_us = sequence.since_us};
 }
 
 SchedulerView Engine::View() {
@@ -248,6 +250,7 @@ void Engine::Preempt(Sequence& sequence) {
   blocks_.Release(sequence);
   sequence.drafts.clear();
   ++sequence.preemptions;
+  sequence.since_us = NowMicroseconds();
   ++stats_.preemptions;
   Owned owned = std::move(*it);
   running_.erase(it);
@@ -261,8 +264,9 @@ void Engine::Admit(Sequence& sequence) {
   running_.push_back(std::move(*it));
   waiting_.erase(it);
   blocks_.Adopt(sequence);
+  sequence.since_us = NowMicroseconds();
   if (sequence.queued_us >= 0) return;
-  sequence.queued_us = NowMicroseconds() - sequence.arrival_us;
+  sequence.queued_us = sequence.since_us - sequence.arrival_us;
   sequence.cached_tokens = std::min(sequence.computed, sequence.PromptTokens());
   stats_.prefix_queries += parts_.prefix_cache ? sequence.PromptTokens() : 0;
   stats_.prefix_hits += sequence.cached_tokens;
@@ -317,10 +321,15 @@ bool Engine::PreemptForRoom(const Sequence& wanting) {
     return std::any_of(shares.begin(), shares.end(),
                        [&](const StepShare& share) { return share.sequence == sequence; });
   };
-  while (blocks_.Free() == 0) {
-    const auto victim = std::find_if(running_.rbegin(), running_.rend(), [&](const Owned& owned) {
-      return owned.get() != &wanting && !owned->blocks.empty() && !in_step(owned.get());
+  const auto youngest = [&](int32_t preemptions) {
+    return std::find_if(running_.rbegin(), running_.rend(), [&](const Owned& owned) {
+      return owned.get() != &wanting && !owned->blocks.empty() && !in_step(owned.get()) &&
+             owned->preemptions < preemptions;
     });
+  };
+  while (blocks_.Free() == 0) {
+    auto victim = youngest(kMostPreemptions);
+    if (victim == running_.rend()) victim = youngest(INT32_MAX);
     if (victim == running_.rend()) break;
     Preempt(**victim);
   }
@@ -339,6 +348,7 @@ void Engine::Fork(Sequence& parent) {
     auto child = std::make_unique<Sequence>(parent);
     child->id = next_sequence_++;
     child->choice = choice;
+    child->preemptions = 0;
     child->sampling.seed = request.sampling.seed + static_cast<uint64_t>(choice);
     child->tokens.reserve(parent.tokens.capacity());
     child->blocks.reserve(parent.blocks.capacity());

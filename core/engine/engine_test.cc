@@ -222,6 +222,20 @@ TEST(Engine, CountsWhoRunsAndWhoWaits) {
   EXPECT_EQ(fake.engine->Running() + fake.engine->Waiting(), 0);
 }
 
+TEST(Engine, TellsTheTimeOfComponentsFromASampleOfSteps) {
+  FakeEngine fake(kLimits, 4, false);
+  fake.program->SampleTiming(4);
+  Heard heard;
+  ASSERT_TRUE(fake.engine->Submit(Ask({5, 6, 7}, 9, heard)).ok());
+  fake.engine->RunUntilIdle();
+  EXPECT_EQ(fake.program->Nanoseconds()[0], 3000U);  // steps 0, 4 and 8 of 9
+  double seconds = 0;
+  for (const ComponentTime& time : fake.program->TimeByComponent()) seconds += time.seconds;
+  EXPECT_NEAR(seconds, 4 * 3 * 4 * 1e-6, 1e-12);  // 4 ops
+  fake.program->ResetTiming();
+  for (const ComponentTime& time : fake.program->TimeByComponent()) EXPECT_EQ(time.seconds, 0);
+}
+
 TEST(Engine, CancelFromWithinAnEventIsHeeded) {
   FakeEngine fake(kLimits, 4, false);
   Heard heard;

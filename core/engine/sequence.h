@@ -27,6 +27,7 @@ struct Sequence {
   int32_t cached_tokens = 0;   // of the prompt, not computed for this request
   int32_t preemptions = 0;
   int64_t arrival_us = 0;
+  int64_t since_us = 0;    // when it began to wait, or to run
   int64_t queued_us = -1;  // from its arrival to its first step; -1: still to come
   FinishReason finish = FinishReason::kNone;
   std::vector<int32_t> ended;  // choices that ended before they were made

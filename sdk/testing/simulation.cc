@@ -62,6 +62,9 @@ std::string CheckNames(const SchedulerView& view, const Decision& decision) {
   for (const uint64_t id : decision.preempted) {
     if (Find(view.running, id) == nullptr) return Text("preempted, but not running: %llu", Id(id));
     if (!seen.insert(id).second) return Text("preempted twice: %llu", Id(id));
+    if (Find(view.running, id)->preemptions >= kMostPreemptions) {
+      return Text("preempted more than %d times: %llu", kMostPreemptions, Id(id));
+    }
   }
   for (const Grant& grant : decision.grants) {
     const SequenceState* s = Find(view.running, grant.id);
@@ -132,7 +135,8 @@ class Play {
   SchedulerView View() {
     for (; arrived_ < requests_.size() && requests_[arrived_].arrival_us <= now_us_; ++arrived_) {
       const SimulatedRequest& r = requests_[arrived_];
-      waiting_.push_back({arrived_, r.arrival_us, r.priority, r.prompt_tokens, 0, 0, 0, 0, 0});
+      waiting_.push_back({arrived_, r.arrival_us, r.priority, r.prompt_tokens, 0, 0, 0, 0, 0,
+                          r.prompt_tokens + r.output_tokens, r.arrival_us});
     }
     return {now_us_,
             {waiting_.data(), waiting_.size()},
@@ -185,6 +189,7 @@ class Play {
     free_ += s.blocks;
     s.blocks = s.computed_tokens = s.draft_tokens = 0;
     ++s.preemptions;
+    s.since_us = now_us_;
     waiting_.push_back(s);
   }
 
@@ -195,6 +200,7 @@ class Play {
     const auto at = std::find_if(waiting_.begin(), waiting_.end(),
                                  [&](const SequenceState& s) { return s.id == id; });
     running_.push_back(*at);
+    running_.back().since_us = now_us_;
     waiting_.erase(at);
     return running_.back();
   }

@@ -18,9 +18,12 @@ class ChunkedScheduler final : public Component, public Scheduler {
   Status Schedule(const SchedulerView& view, SchedulePlan* plan) noexcept override;
 
  private:
+  int32_t PromptTokens(const SchedulerView& view) const;
+
   Host& host_;
   const Limits limits_;
   const int32_t chunk_tokens_;  // most prompt tokens of a step; 0: the whole rest of the budget
+  const int32_t mixed_chunk_tokens_;  // the same of steps in which some decode; 0: chunk_tokens_
 };
 
 }  // namespace tenon::scheduler

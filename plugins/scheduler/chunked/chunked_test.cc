@@ -73,6 +73,59 @@ TEST(ChunkedScheduler, KeepsPromptsWithinChunkTokens) {
   EXPECT_EQ(step.grants[1].tokens, 5);
 }
 
+TEST(ChunkedScheduler, BoundsPromptsOnlyWhereOthersDecode) {
+  MadeComponent made(tenon_plugin_v1_scheduler_chunked(), "chunked",
+                     {{"max_batch_tokens", "256"}, {"mixed_chunk_tokens", "32"}});
+  std::vector<Request> requests = {{0, 8, 40}, {5000, 3000, 5}};
+  const Play play = PlayAll(*made.Get<Scheduler>(), {400, 16, 512, 64}, {256, 64}, requests, 1);
+  ASSERT_EQ(play.violation, "");
+  int32_t mixed = 0;
+  int32_t alone = 0;
+  for (const PlayedStep& step : play.steps) {
+    int32_t tokens = 0;
+    for (const Grant& grant : step.grants) tokens += grant.tokens;
+    if (step.grants.size() == 2) {
+      EXPECT_LE(tokens, 33);
+      ++mixed;
+    }
+    alone += step.grants.size() == 1 && tokens == 256;
+  }
+  EXPECT_GT(mixed, 30);
+  EXPECT_GT(alone, 5);
+}
+
+// Low priorities, whatever comes in above them, and whoever holds the places.
+TEST(ChunkedScheduler, LetsNobodyWaitHalfAMinuteWhileOthersRun) {
+  MadeComponent made(tenon_plugin_v1_scheduler_chunked(), "chunked",
+                     {{"max_batch_tokens", "64"}, {"max_sequences", "4"}});
+  Pool pool = {400, 16, 512, 64};
+  pool.step_us = 50000;
+  // As long as what comes in can be served at all, and nobody was sent back too often:
+  std::vector<Request> places;  // four that run for a minute, five more, one with a large prompt
+  for (int32_t i = 0; i < 8; ++i) places.push_back({i * 1000, 20, 1000});
+  places.push_back({20000, 1500, 20});
+  std::vector<Request> stream;  // always somebody of a higher priority
+  stream.push_back({0, 30, 5, -1});
+  for (int32_t i = 0; i < 3000; ++i) stream.push_back({i * 100000, 20, 15, 1});
+  std::vector<Request> blocks;  // small ones that never leave the blocks for a large one
+  for (int32_t i = 0; i < 300; ++i) blocks.push_back({i * 1100000, 1200, 20, 1});
+  blocks.push_back({1000, 5000, 5, 0});
+  for (const auto& requests : {places, stream, blocks}) {
+    const Play play = PlayAll(*made.Get<Scheduler>(), pool, {64, 4}, requests, 1);
+    EXPECT_EQ(play.violation, "");
+    int64_t longest = 0;  // of those that the promise is about: the rest only fill the queue
+    for (const PlayedStep& step : play.steps) {
+      if (step.running.empty()) continue;
+      for (const SequenceState& s : step.waiting) {
+        if (&requests == &places || s.priority <= 0) {
+          longest = std::max(longest, step.now_us - s.since_us);
+        }
+      }
+    }
+    EXPECT_LT(longest, 30'000'000);
+  }
+}
+
 TEST(ChunkedScheduler, ServesOneBlockASequence) {
   MadeComponent made(tenon_plugin_v1_scheduler_chunked(), "chunked");
   const Pool pool = {3, 4096, 512, 64};

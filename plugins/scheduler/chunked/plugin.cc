@@ -16,6 +16,14 @@ constexpr OptionInfo kOptions[] = {
      .minimum = 0,
      .maximum = 1 << 20,
      .unit = "tokens"},
+    {.name = "mixed_chunk_tokens",
+     .type = OptionType::kInt,
+     .default_text = "0",
+     .doc = "Most prompt tokens of one step in which others decode: bounds the time between their "
+            "tokens; 0 means as chunk_tokens.",
+     .minimum = 0,
+     .maximum = 1 << 20,
+     .unit = "tokens"},
 };
 
 constexpr ComponentInfo kChunked = Describe<ChunkedScheduler>(

@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "plugins/scheduler/common/admission.h"
 #include "plugins/scheduler/common/step_planner.h"
 
 namespace tenon::scheduler {
@@ -31,6 +32,7 @@ std::string CheckGrants(const SchedulerView& view, Limits bound, const PlayedSte
     const SequenceState* s = Find(view.running, id);
     if (s == nullptr) return At("preempted but not running: ", id);
     if (!ids.insert(id).second) return At("preempted twice: ", id);
+    if (s->preemptions >= kMostPreemptions) return At("preempted too often: ", id);
     free += s->blocks - s->shared_blocks;
     --batch;
   }
@@ -67,12 +69,13 @@ std::string CheckProgress(const SchedulerView& view, const PlayedStep& step) {
   return "";
 }
 
-// Nobody overtakes one of the same or a higher priority that came before.
+// Nobody overtakes one of the same or a higher priority that came before, unless he waited long.
 std::string CheckOrder(const SchedulerView& view, const PlayedStep& step) {
   for (uint64_t i = 0; i < view.waiting.size; ++i) {
     const SequenceState& late = view.waiting[i];
     const auto is_late = [&](const Grant& grant) { return grant.id == late.id; };
     if (std::none_of(step.grants.begin(), step.grants.end(), is_late)) continue;
+    if (view.now_us - std::max(late.since_us, late.arrival_us) >= kLongWait) continue;
     for (uint64_t j = 0; j < view.waiting.size; ++j) {
       const SequenceState& other = view.waiting[j];
       const bool before =
@@ -115,7 +118,8 @@ class Engine {
     while (arrived_ < order_.size() && requests_[order_[arrived_]].arrival_us <= now_us_) {
       const size_t id = order_[arrived_++];
       const Request& r = requests_[id];
-      waiting_.push_back({id, r.arrival_us, r.priority, r.prompt_tokens, 0, 0, 0, 0, 0});
+      waiting_.push_back({id, r.arrival_us, r.priority, r.prompt_tokens, 0, 0, 0, 0, 0,
+                          r.prompt_tokens + r.output_tokens, r.arrival_us});
     }
     return {now_us_,
             {waiting_.data(), waiting_.size()},
@@ -140,7 +144,7 @@ class Engine {
       tokens += grant.tokens;
       Compute(Running(grant.id), grant.tokens);
     }
-    now_us_ += 1000 + 10 * tokens;
+    now_us_ += pool_.step_us + 10 * tokens;
     for (size_t i = running_.size(); i-- > 0;) {
       const SequenceState& s = running_[i];
       if (Generated(s) < requests_[s.id].output_tokens) continue;
@@ -172,6 +176,7 @@ class Engine {
       free_ += s.blocks;
       s.blocks = s.computed_tokens = s.draft_tokens = 0;
       ++s.preemptions;
+      s.since_us = now_us_;
       waiting_.push_back(s);
       return;
     }
@@ -184,6 +189,7 @@ class Engine {
     for (size_t i = 0; i < waiting_.size(); ++i) {
       if (waiting_[i].id != id) continue;
       running_.push_back(waiting_[i]);
+      running_.back().since_us = now_us_;
       waiting_.erase(waiting_.begin() + i);
       break;
     }
@@ -225,6 +231,17 @@ int32_t Play::preemptions() const {
   size_t sum = 0;
   for (const PlayedStep& step : steps) sum += step.preempted.size();
   return static_cast<int32_t>(sum);
+}
+
+int64_t Play::longest_wait_us() const {
+  int64_t longest = 0;
+  for (const PlayedStep& step : steps) {
+    if (step.running.empty()) continue;
+    for (const SequenceState& s : step.waiting) {
+      longest = std::max(longest, step.now_us - s.since_us);
+    }
+  }
+  return longest;
 }
 
 std::string CallOnce(Scheduler& scheduler, const SchedulerView& view, Limits limits,

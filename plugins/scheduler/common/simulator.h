@@ -25,6 +25,7 @@ struct Pool {
   int32_t block_tokens;
   int32_t max_batch_tokens;
   int32_t max_sequences;
+  int64_t step_us = 1000;  // what a step takes, besides 10 us a token
 };
 
 // One call of Schedule: what it saw and what it said.
@@ -43,6 +44,8 @@ struct Play {
   std::vector<int64_t> finished_us;  // [requests]; the id of a request is its index
 
   int32_t preemptions() const;
+  // The longest time that anybody waited while others ran.
+  int64_t longest_wait_us() const;
 };
 
 // One call on a view, for tests of single decisions. The violation says what of the ENSURES, of the

@@ -26,7 +26,11 @@ StepPlanner::StepPlanner(const SchedulerView& view, Limits limits, SchedulePlan*
   plan_.preempted_count = 0;
   plan_.wait_us = -1;
   for (const SequenceState& s : view.running) {
-    if (NeverFits(s)) Preempt(s);
+    if (NeverFits(s)) {
+      Preempt(s);
+    } else {
+      reserved_ += Reserve(s);
+    }
   }
 }
 
@@ -56,7 +60,8 @@ void StepPlanner::GrantDrafts() {
     Grant* const grant = GrantOf(*s);
     if (grant == nullptr || grant->tokens < KnownLeft(*s)) continue;
     const int64_t held = BlocksNeeded(*s, grant->tokens, view_.block_tokens);
-    const int64_t slots = (s->blocks + held + free_ - set_aside_) * view_.block_tokens;
+    const int64_t spare = std::max<int64_t>(free_ - set_aside_ - reserved_, 0);
+    const int64_t slots = (s->blocks + held + spare) * view_.block_tokens;
     const int64_t room = slots - s->computed_tokens - grant->tokens;
     const int32_t drafts =
         static_cast<int32_t>(std::clamp<int64_t>(room, 0, std::min(s->draft_tokens, tokens_left_)));
@@ -67,17 +72,52 @@ void StepPlanner::GrantDrafts() {
 }
 
 bool StepPlanner::Fits(const SequenceState& s) const {
-  return BlocksNeeded(s, KnownLeft(s), view_.block_tokens) <= free_ - set_aside_;
+  return Need(s) <= free_ - set_aside_ - reserved_;
+}
+
+bool StepPlanner::MakeRoom(const SequenceState& s) {
+  int64_t most = free_ - reserved_;
+  int32_t places = sequences_left();
+  for (const SequenceState& other : view_.running) {
+    if (Left(other) || Stays(other)) continue;
+    most += other.blocks - other.shared_blocks;
+    ++places;
+  }
+  if (most < Need(s) || places < 1) return false;
+  while (!Fits(s) || sequences_left() < 1) {
+    const SequenceState* longest = LongestRunning();
+    if (longest == nullptr) return false;
+    Preempt(*longest);
+  }
+  return true;
 }
 
 void StepPlanner::Admit(const SequenceState& s, int32_t tokens) {
   ++in_batch_;
+  reserved_ += Reserve(s);
   Write(s, tokens);
 }
 
-// Tokens beyond the computed ones that fit in its own blocks and the free ones.
+// Blocks beyond its own that are kept for a sequence that stays.
+int64_t StepPlanner::Reserve(const SequenceState& s) const {
+  return Stays(s) ? BlocksNeeded(s, MostLeft(s), view_.block_tokens) : 0;
+}
+
+// Tokens beyond the computed ones that fit in its own blocks and those free for it.
 int64_t StepPlanner::Room(const SequenceState& s) const {
-  return (s.blocks + free_) * view_.block_tokens - s.computed_tokens;
+  const int64_t free = std::max<int64_t>(free_ - reserved_ + Reserve(s), 0);
+  return (s.blocks + free) * view_.block_tokens - s.computed_tokens;
+}
+
+const SequenceState* StepPlanner::LongestRunning() const {
+  const SequenceState* longest = nullptr;
+  for (const SequenceState& s : view_.running) {
+    if (Left(s) || Stays(s)) continue;
+    const bool first = longest == nullptr || s.priority < longest->priority ||
+                       (s.priority == longest->priority && s.since_us < longest->since_us);
+    if (first) longest = &s;
+  }
+  return longest;
 }
 
 bool StepPlanner::Left(const SequenceState& s) const {
@@ -97,7 +137,7 @@ Grant* StepPlanner::GrantOf(const SequenceState& s) const {
 const SequenceState* StepPlanner::YoungestBelow(const SequenceState& s) const {
   const SequenceState* youngest = &s;
   for (const SequenceState& other : view_.running) {
-    if (other.blocks > 0 && Younger(other, *youngest) && !Left(other) &&
+    if (other.blocks > 0 && !Stays(other) && Younger(other, *youngest) && !Left(other) &&
         GrantOf(other) == nullptr) {
       youngest = &other;
     }
@@ -132,7 +172,11 @@ void StepPlanner::Write(const SequenceState& s, int32_t tokens) {
   --grants_left_;
   const int32_t now = BlocksNeeded(s, tokens, view_.block_tokens);
   free_ -= now;
-  set_aside_ += BlocksNeeded(s, KnownLeft(s), view_.block_tokens) - now;
+  if (Stays(s)) {
+    reserved_ -= now;
+  } else {
+    set_aside_ += BlocksNeeded(s, KnownLeft(s), view_.block_tokens) - now;
+  }
 }
 
 }  // namespace tenon::scheduler

@@ -12,6 +12,14 @@ namespace tenon::scheduler {
 // Known tokens of `s` that are still to be computed: 1 in decode, more in prefill.
 constexpr int32_t KnownLeft(const SequenceState& s) { return s.known_tokens - s.computed_tokens; }
 
+// What it may still come to, as far as that is known.
+constexpr int32_t MostLeft(const SequenceState& s) {
+  return std::max(s.most_tokens, s.known_tokens) - s.computed_tokens;
+}
+
+// Sent back so often that it must not be again: blocks for all that it may come to are reserved.
+constexpr bool Stays(const SequenceState& s) { return s.preemptions >= kMostPreemptions; }
+
 // Writes one SchedulePlan and keeps its books: tokens, sequences and KV blocks. What is granted
 // through it keeps the ENSURES of tenon/scheduler.h. Lives during one Schedule call and allocates
 // nothing.
@@ -32,9 +40,19 @@ class StepPlanner {
   // Drafts, where every known token of a sequence is granted and tokens and blocks are left.
   void GrantDrafts();
 
-  // Whether the waiting `s` can be admitted with blocks for all its known tokens besides what the
-  // running prompts still need.
+  // Blocks that the waiting `s` needs to be admitted: for all its known tokens, or where it then
+  // stays, for all that may come.
+  int32_t Need(const SequenceState& s) const {
+    return BlocksNeeded(s, Stays(s) ? MostLeft(s) : KnownLeft(s), view_.block_tokens);
+  }
+
+  // Whether the waiting `s` can be admitted with the blocks that it needs besides what the running
+  // prompts still need.
   bool Fits(const SequenceState& s) const;
+
+  // Sends back who ran for longest, of the lowest priority first, until the waiting `s` fits;
+  // nobody where that is not enough. REQUIRES: nothing was granted so far.
+  bool MakeRoom(const SequenceState& s);
 
   // Admits `s` with its next `tokens` tokens and sets blocks aside for the others that it knows.
   // REQUIRES: Fits(s), 1 <= tokens <= min(KnownLeft(s), tokens_left()), sequences_left() > 0.
@@ -54,10 +72,14 @@ class StepPlanner {
   // the tokens of a step too.
   int32_t sequences_left() const { return std::max(sequence_limit_ - in_batch_, 0); }
   bool batch_empty() const { return in_batch_ == 0; }
+  int32_t in_batch() const { return in_batch_; }  // running and admitted
+  bool Granted(const SequenceState& s) const { return GrantOf(s) != nullptr; }
   bool granted_any() const { return plan_.grant_count > 0; }
 
  private:
+  int64_t Reserve(const SequenceState& s) const;
   int64_t Room(const SequenceState& s) const;
+  const SequenceState* LongestRunning() const;
   bool Left(const SequenceState& s) const;       // was it preempted in this plan?
   Grant* GrantOf(const SequenceState& s) const;  // null: none so far
   const SequenceState* YoungestBelow(const SequenceState& s) const;
@@ -73,6 +95,7 @@ class StepPlanner {
   int32_t in_batch_;       // running and admitted, without the preempted
   int64_t free_;           // blocks not yet given to a grant
   int64_t set_aside_ = 0;  // of these, what granted prompts will need in later steps
+  int64_t reserved_ = 0;   // of these, for those who stay
   bool short_of_blocks_ = false;
 };
 

@@ -11,7 +11,7 @@
 namespace tenon::scheduler {
 namespace {
 
-// id, arrival, priority, known, computed, drafts, blocks, preemptions
+// id, arrival, priority, known, computed, drafts, blocks, preemptions, shared, most, since
 using States = std::vector<SequenceState>;
 
 struct Planned {
@@ -45,6 +45,72 @@ TEST(PriorityOrder, VisitsHigherPrioritiesFirstAndKeepsTheListOrderWithinOne) {
   std::vector<uint64_t> seen;
   while (const SequenceState* s = order.Next()) seen.push_back(s->id);
   EXPECT_EQ(seen, (std::vector<uint64_t>{1, 4, 0, 2, 5, 3}));
+}
+
+TEST(StepPlanner, NeverSendsBackWhoWasSentBackTooOften) {
+  const States running = {{0, 10, 0, 5, 4, 0, 1}, {1, 30, 0, 5, 4, 0, 1, kMostPreemptions, 0, 8}};
+  Planned planned;
+  // One block is free, and belongs to the one that stays.
+  const SchedulerView view = View({}, running, 1, 3);
+  StepPlanner planner(view, {512, 64}, &planned.plan);
+  planner.GrantDecodes();
+  EXPECT_EQ(planned.plan.preempted_count, 0U);
+  EXPECT_EQ(planned.TokensOf(0), 0);
+  EXPECT_EQ(planned.TokensOf(1), 1);
+}
+
+TEST(StepPlanner, AdmitsWhoStaysOnlyWithBlocksForAllThatMayCome) {
+  const States waiting = {{0, 0, 0, 8, 0, 0, 0, kMostPreemptions, 0, 40},
+                          {1, 0, 0, 8, 0, 0, 0, 0, 0, 40}};
+  Planned planned;
+  const SchedulerView nine = View(waiting, {}, 9, 20);
+  EXPECT_FALSE(StepPlanner(nine, {512, 64}, &planned.plan).Fits(waiting[0]));
+  EXPECT_TRUE(StepPlanner(nine, {512, 64}, &planned.plan).Fits(waiting[1]));
+  const SchedulerView eleven = View(waiting, {}, 11, 20);
+  StepPlanner planner(eleven, {512, 64}, &planned.plan);
+  ASSERT_TRUE(planner.Fits(waiting[0]));
+  planner.Admit(waiting[0], 8);
+  EXPECT_FALSE(planner.Fits(waiting[1]));  // one block is not reserved, two are needed
+}
+
+TEST(StepPlanner, CountsOnlyBlocksThatNobodyElseHolds) {
+  const States running = {{0, 10, 0, 9, 4, 0, 1}, {1, 30, 0, 9, 8, 0, 3, 0, 2}};
+  Planned planned;
+  const SchedulerView view = View({}, running, 0, 4);
+  StepPlanner planner(view, {512, 64}, &planned.plan);
+  int32_t tokens = 512;
+  planner.GrantPrefills(&tokens);
+  EXPECT_EQ(planned.plan.preempted_count, 1U);
+  EXPECT_EQ(planned.TokensOf(0), 4);  // one block, not three
+}
+
+TEST(Admission, GivesTheLongestWaitingThePlaceOfWhoRanForLongest) {
+  const States waiting = {{0, 0, 5, 4, 0, 0, 0, 0, 0, 9, 9'000'000},
+                          {1, 0, 0, 4, 0, 0, 0, 0, 0, 9, 1'000'000}};
+  const States running = {{2, 0, 9, 5, 4, 0, 2, 0, 0, 9, 5'000'000},
+                          {3, 0, 9, 5, 4, 0, 2, 0, 0, 9, 4'000'000}};
+  SchedulerView view = View(waiting, running, 40, 44);
+  for (const int64_t now_us : {20'900'000, 21'100'000}) {
+    Planned planned;
+    view.now_us = now_us;
+    StepPlanner planner(view, {512, 2}, &planned.plan);
+    EXPECT_TRUE(AdmitLongWaiting(view, planner, 512));
+    const bool waited_long = now_us > 21'000'000;
+    EXPECT_EQ(planned.plan.preempted_count, waited_long ? 1U : 0U);
+    EXPECT_EQ(planned.TokensOf(1), waited_long ? 4 : 0);
+    EXPECT_EQ(planned.preempted[0], waited_long ? 3U : 0U);
+  }
+}
+
+TEST(Admission, KeepsEverybodyBackWhileBlocksGatherForTheLongestWaiting) {
+  const States waiting = {{1, 0, 0, 40, 0, 0, 0, 0, 0, 50, 1'000'000}};
+  const States running = {{2, 0, 0, 5, 4, 0, 2, 0, 0, 9, 29'500'000}};
+  SchedulerView view = View(waiting, running, 9, 11);
+  view.now_us = 30'000'000;
+  Planned planned;
+  StepPlanner planner(view, {512, 4}, &planned.plan);
+  EXPECT_FALSE(AdmitLongWaiting(view, planner, 512));  // somebody joined half a second ago
+  EXPECT_EQ(planned.plan.preempted_count, 0U);
 }
 
 TEST(PriorityOrder, OfNothingIsOver) {

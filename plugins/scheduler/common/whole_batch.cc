@@ -14,7 +14,7 @@ WholeBatch SelectBatch(const SchedulerView& view, const StepPlanner& planner) {
   while (const SequenceState* s = order.Next()) {
     if (batch.members == planner.sequences_left()) break;
     if (KnownLeft(*s) < 1 || planner.NeverFits(*s)) continue;
-    const int32_t need = BlocksNeeded(*s, KnownLeft(*s), view.block_tokens);
+    const int32_t need = planner.Need(*s);
     if (need > free) {
       if (batch.members == 0) continue;
       batch.full = true;

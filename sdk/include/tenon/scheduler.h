@@ -19,7 +19,12 @@ struct SequenceState {
   int32_t blocks;           // KV blocks held; waiting: those it will share with running ones
   int32_t preemptions;      // times it was sent back to wait
   int32_t shared_blocks;    // of `blocks`, held by others too: not free when it is sent back
+  int32_t most_tokens;      // what known_tokens can come to; 0: not said
+  int64_t since_us;         // when it began to wait, or to run
 };
+
+// Times that a sequence may be sent back.
+inline constexpr int32_t kMostPreemptions = 8;
 
 // Everything a decision may depend on. Tokens left to compute for a sequence are known_tokens -
 // computed_tokens (+ draft_tokens): more than 1 means prefill, 1 means decode.
@@ -61,8 +66,8 @@ constexpr int32_t BlocksNeeded(const SequenceState& s, int32_t tokens, int32_t b
 // Who runs in the next step: a pure function of the view, without state, clock or randomness of its
 // own, so that the same plugin runs in a simulator.
 // ENSURES: Σ grant tokens <= max_batch_tokens, grants <= max_sequences, blocks needed by the grants
-// <= free_blocks + those of the preempted; if any sequence could run, then some sequence is granted
-// or wait_us > 0.
+// <= free_blocks + those of the preempted; nobody is preempted who was kMostPreemptions times; if
+// any sequence could run, then some sequence is granted or wait_us > 0.
 class Scheduler {
  public:
   static constexpr const char* kName = "tenon.scheduler/1";
