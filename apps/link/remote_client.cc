@@ -60,6 +60,7 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
   struct Call {
     OnEmbeddings done;
     size_t texts = 0;
+    int64_t tokens = 0;
   };
 
   void Send(v1::ToWorker message);
@@ -176,7 +177,9 @@ void Stream::Embed(const std::vector<std::vector<int32_t>>& texts, OnEmbeddings 
     const uint64_t number = g_next++;
     Write(number, texts, message.mutable_embed());
     if (message.ByteSizeLong() <= static_cast<size_t>(kMaxMessageBytes)) {
-      calls_.emplace(number, Call{std::move(done), texts.size()});
+      const int64_t tokens = message.embed().tokens_size();
+      tokens_ += tokens;
+      calls_.emplace(number, Call{std::move(done), texts.size(), tokens});
       Send(std::move(message));
       return;
     }
@@ -300,6 +303,7 @@ void Stream::Answer(const v1::Embedded& message) {
     if (found == calls_.end()) return;
     call = std::move(found->second);
     calls_.erase(found);
+    tokens_ -= call.tokens;
   }
   call.done(Read(message, call.texts, read_facts_.embedding_columns));
 }

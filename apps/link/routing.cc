@@ -56,8 +56,7 @@ int Router::Pick(std::span<const int32_t> prompt, uint64_t salt,
   const std::vector<uint64_t> hashes = Hashes(prompt, salt);
   const int seen = SeenBy(hashes, loads);
   const int64_t most = 2 * loads[static_cast<size_t>(least)].tokens + kSlackTokens;
-  const int picked =
-      seen >= 0 && loads[static_cast<size_t>(seen)].tokens <= most ? seen : least;
+  const int picked = seen >= 0 && loads[static_cast<size_t>(seen)].tokens <= most ? seen : least;
   Note(hashes, picked);
   return picked;
 }

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <functional>
 #include <utility>
 
 #include "apps/assemble/embedding_session.h"
@@ -44,6 +46,17 @@ struct Opened {
   std::string resolved;  // the pipeline as canonical YAML
 };
 
+// The pipeline as canonical YAML that means the same from any folder.
+std::string ResolvedOf(core::Pipeline pipeline) {
+  const auto absolute = [](std::string& path) {
+    path = std::filesystem::absolute(path).lexically_normal().string();
+  };
+  if (core::IsModelPath(pipeline.model)) absolute(pipeline.model);
+  for (core::PluginPath& plugin : pipeline.plugins) absolute(plugin.path);
+  for (auto& [name, folder] : pipeline.adapters) absolute(folder);
+  return core::Dump(pipeline);
+}
+
 Result<Opened> Open(const WorkerOptions& options, const std::function<void()>& after_step) {
   SessionOptions session;
   session.pipeline = options.pipeline.path;
@@ -53,7 +66,7 @@ Result<Opened> Open(const WorkerOptions& options, const std::function<void()>& a
   session.purpose = Purpose::kExplain;
   auto opened = Session::Open(session);
   TENON_RETURN_IF_ERROR(opened);
-  const std::string resolved = (*opened)->pipeline().text;
+  const std::string resolved = ResolvedOf((*opened)->pipeline());
   if (!(*opened)->model().model->Info().encoder) {
     return Opened{MakeLocalClient(std::move(*opened), after_step), resolved};
   }

@@ -100,8 +100,7 @@ int WorkerGroup::Pick(std::span<const int32_t> prompt, uint64_t salt,
                       const std::vector<Client>& clients) {
   std::vector<EngineLoad> loads;
   for (const Client& client : clients) {
-    const bool takes =
-        client != nullptr && WhyNot(client.get(), client->State()).empty();
+    const bool takes = client != nullptr && WhyNot(client.get(), client->State()).empty();
     loads.push_back({takes, takes ? client->Link().tokens : 0});
   }
   // Better a silent or stuck one, which may come back, than none.

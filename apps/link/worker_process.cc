@@ -23,14 +23,20 @@ constexpr int kReportFile = STDERR_FILENO + 1;  // in the worker
 constexpr size_t kMaxReport = size_t{1} << 16;
 
 Error Refused(const char* what, int number) {
-  return {Status::kIo, fmt::format("a worker cannot be started: {}: {}", what,
-                                   std::strerror(number))};
+  return {Status::kIo,
+          fmt::format("a worker cannot be started: {}: {}", what, std::strerror(number))};
 }
 
 std::vector<std::string> CommandOf(const std::string& binary, const PipelineSource& pipeline,
                                    const std::string& socket) {
-  std::vector<std::string> command = {binary, "worker", pipeline.path, "--socket", socket,
-                                      "--parent", std::to_string(getpid()), "--report",
+  std::vector<std::string> command = {binary,
+                                      "worker",
+                                      pipeline.path,
+                                      "--socket",
+                                      socket,
+                                      "--parent",
+                                      std::to_string(getpid()),
+                                      "--report",
                                       std::to_string(kReportFile)};
   for (const std::string& one : pipeline.overrides) command.insert(command.end(), {"--set", one});
   for (const std::string& one : pipeline.plugin_dirs) {
@@ -86,8 +92,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const std::string& b
   const Attributes attributes;
   const Files files(ends[1]);
   pid_t pid = -1;
-  const int refused = posix_spawn(&pid, binary.c_str(), &files.value, &attributes.value,
-                                  arguments.data(), environ);
+  const int refused =
+      posix_spawn(&pid, binary.c_str(), &files.value, &attributes.value, arguments.data(), environ);
   close(ends[1]);
   if (refused != 0) return Refused(binary.c_str(), refused);
   process->pid_ = pid;

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/link/deployment.h"
+
+#include <atomic>
+#include <csignal>
+#include <ctime>
+#include <fstream>
+#include <utility>
+
+#include "apps/assemble/open_model.h"
+#include "fmt/format.h"
+
+namespace tenon::apps::link {
+namespace {
+
+// With the heartbeats' 200 ms and the fleet's ticks this holds the promise of 2 s.
+constexpr double kDeadS = 1.8;
+constexpr auto kListenWithin = std::chrono::seconds(10);
+// A step that takes so long never ends.
+constexpr double kHopelessS = 120;
+constexpr size_t kMostDeaths = 3;
+constexpr auto kDeathsWithin = std::chrono::minutes(1);
+
+std::string FreshName(const DeploymentOptions& options, const char* ending) {
+  static std::atomic<int> next = 0;
+  return fmt::format("{}/{}{}", options.folder, next++, ending);
+}
+
+Result<std::string> WriteSnapshot(const DeploymentOptions& options, const std::string& text) {
+  std::string path = FreshName(options, ".yaml");
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (!file.flush()) return Error{Status::kIo, path + ": cannot be written"};
+  return path;
+}
+
+Result<std::shared_ptr<const openai::ModelText>> LoadText(const std::string& model_path) {
+  auto opened = OpenModel(model_path);
+  TENON_RETURN_IF_ERROR(opened);
+  OpenedModel& model = **opened;
+  if (!model.tokenizer) {
+    return Error{Status::kUnsupported,
+                 fmt::format("{}: no usable tokenizer ({}), which serving needs", model_path,
+                             model.tokenizer_problem)};
+  }
+  auto text = std::make_shared<openai::ModelText>(openai::ModelText{
+      std::move(*model.tokenizer), std::move(model.chat_template), std::move(model.more_eos)});
+  const auto ends = text->tokenizer.EndOfGeneration();
+  text->end_of_generation.insert(text->end_of_generation.begin(), ends.begin(), ends.end());
+  return std::shared_ptr<const openai::ModelText>(std::move(text));
+}
+
+}  // namespace
+
+Deployment::Deployment(DeploymentOptions options)
+    : options_(std::move(options)), start_from_(options_.source) {}
+
+Result<void> Deployment::Start() {
+  if (!options_.resolved.empty()) {
+    auto path = WriteSnapshot(options_, options_.resolved);
+    TENON_RETURN_IF_ERROR(path);
+    start_from_ = {*path, {}, options_.source.plugin_dirs};
+  }
+  places_.resize(1);
+  return Spawn(places_[0]);
+}
+
+Result<void> Deployment::Spawn(Place& place) {
+  place = Place();
+  place.started = Clock::now();
+  auto process = WorkerProcess::Start(options_.binary, start_from_, FreshName(options_, ".sock"));
+  TENON_RETURN_IF_ERROR(process);
+  place.process = std::move(*process);
+  return {};
+}
+
+void Deployment::Tick(bool judge) {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].process != nullptr) Watch(i, judge);
+  }
+  if (phase_ == Phase::kLoading) FinishLoading();
+}
+
+void Deployment::Watch(size_t index, bool judge) {
+  Place& place = places_[index];
+  if (place.client == nullptr && !ending_ && place.process->Listens()) {
+    auto client = RemoteClient::Connect({.socket = place.process->socket(), .host = "", .tls = {}},
+                                        options_.wake);
+    if (client.ok()) place.client = std::move(*client);
+  }
+  if (!ending_) Judge(place, judge);
+  if (place.process->Ended()) return Bury(index);
+  if (place.client != nullptr && !place.joined && place.client->Link().serving) Join(index);
+}
+
+// Kills what does not answer. What died by itself is none of its business.
+void Deployment::Judge(Place& place, bool judge) {
+  if (!place.killed.empty() || place.process->Ended()) return;
+  if (place.client == nullptr) {
+    if (judge && Clock::now() - place.started > kListenWithin) place.killed = "did not start";
+  } else {
+    const LinkState link = place.client->Link();
+    if (!link.lost.empty()) {
+      place.killed = "broke its link";
+    } else if (judge && link.silence_s > kDeadS) {
+      place.killed = fmt::format("was silent for {:.1f} s", link.silence_s);
+    } else if (place.client->State().step_age_s > kHopelessS) {
+      place.killed = fmt::format("completed no step for {:.0f} s", kHopelessS);
+    }
+  }
+  if (!place.killed.empty()) place.process->Signal(SIGKILL);
+}
+
+void Deployment::Join(size_t index) {
+  const std::shared_ptr<RemoteClient> client = places_[index].client;
+  places_[index].joined = true;
+  if (group_ != nullptr) return group_->Set(index, client);
+  EngineFacts facts = client->Facts();
+  facts.pipeline = options_.source.path;
+  resolved_ = client->Resolved();
+  if (auto path = WriteSnapshot(options_, resolved_); path.ok()) {
+    start_from_ = {*path, {}, options_.source.plugin_dirs};
+  } else {
+    options_.log(path.error().message);
+  }
+  group_ = std::make_shared<WorkerGroup>(facts, static_cast<size_t>(facts.workers));
+  group_->Set(index, client);
+  text_ = std::async(std::launch::async, [path = facts.model_path, wake = options_.wake] {
+    auto text = LoadText(path);
+    wake();
+    return text;
+  });
+  places_.resize(static_cast<size_t>(facts.workers));
+  for (size_t i = 1; i < places_.size(); ++i) {
+    if (auto spawned = Spawn(places_[i]); !spawned.ok()) Break(spawned.error().message);
+  }
+}
+
+// A worker has ended: its requests hear of it, and another takes its place.
+void Deployment::Bury(size_t index) {
+  Place& place = places_[index];
+  if (place.client != nullptr) place.client->Break("the engine was lost");
+  if (group_ != nullptr) group_->Set(index, nullptr);
+  const std::string death = place.killed.empty() ? place.process->Death()
+                                                 : fmt::format("worker {} {} and was killed",
+                                                               place.process->pid(), place.killed);
+  const std::string load_error = place.process->LoadError();
+  place = Place();
+  if (ending_) return;
+  options_.log(fmt::format("{}: {}", options_.source.path, death));
+  if (retired_) return;
+  if (model_ == nullptr && !load_error.empty()) return Break(load_error);
+  const Clock::time_point now = Clock::now();
+  deaths_.push_back(now);
+  while (now - deaths_.front() > kDeathsWithin) deaths_.pop_front();
+  if (deaths_.size() >= kMostDeaths) {
+    return Break(fmt::format("quarantined: {} workers died within a minute, the last: {}",
+                             kMostDeaths, death));
+  }
+  if (auto spawned = Spawn(place); !spawned.ok()) Break(spawned.error().message);
+}
+
+void Deployment::FinishLoading() {
+  if (!text_.valid() || text_.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+    return;
+  Text text = text_.get();
+  if (!text.ok()) return Break(text.error().message);
+  openai::ServedModel model;
+  model.facts = group_->Facts();
+  model.name = options_.name.empty() ? model.facts.model : options_.name;
+  model.created = static_cast<int64_t>(std::time(nullptr));
+  model.text = std::move(*text);
+  model.engine = group_;
+  model_ = std::make_shared<const openai::ServedModel>(std::move(model));
+  phase_ = Phase::kServing;
+}
+
+void Deployment::Break(const std::string& problem) {
+  if (phase_ == Phase::kBroken) return;
+  phase_ = Phase::kBroken;
+  problem_ = problem;
+  End();
+  for (Place& place : places_) {
+    if (place.process != nullptr) place.process->Signal(SIGKILL);
+  }
+}
+
+void Deployment::End() {
+  ending_ = true;
+  for (Place& place : places_) {
+    if (place.process != nullptr) place.process->Signal(SIGTERM);
+  }
+}
+
+bool Deployment::AllEnded() {
+  for (Place& place : places_) {
+    if (place.process != nullptr && !place.process->Ended()) return false;
+  }
+  return true;
+}
+
+void Deployment::Files(std::vector<int>* out) const {
+  for (const Place& place : places_) {
+    if (place.process == nullptr) continue;
+    out->push_back(place.process->EndFile());
+    if (place.process->ReportFile() >= 0) out->push_back(place.process->ReportFile());
+  }
+}
+
+}  // namespace tenon::apps::link

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/link/fleet.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "apps/link/deployment.h"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+
+namespace tenon::apps {
+namespace {
+
+using link::Deployment;
+using Clock = Deployment::Clock;
+using Model = std::shared_ptr<const openai::ServedModel>;
+
+constexpr int kTickMs = 100;
+// Where a tick comes later than this, the machine or this process was held up, and workers may
+// have spoken unheard.
+constexpr auto kLate = std::chrono::milliseconds(600);
+constexpr auto kGrace = std::chrono::milliseconds(1800);
+// What a request found before a reload may still be used after it.
+constexpr auto kHoldOld = std::chrono::seconds(10);
+constexpr auto kEndWithin = std::chrono::seconds(2);
+
+// Rings from any thread, also when the fleet is gone.
+class Bell {
+ public:
+  Bell() : file_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  ~Bell() { close(file_); }
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+  void Ring() const { eventfd_write(file_, 1); }
+  void Silence() const {
+    eventfd_t rung = 0;
+    eventfd_read(file_, &rung);
+  }
+  int file() const { return file_; }
+
+ private:
+  const int file_;
+};
+
+class Supervisor final : public Fleet {
+ public:
+  Supervisor(const FleetOptions& options, FleetEvents events)
+      : options_(options), events_(std::move(events)) {}
+  ~Supervisor() override { Stop(0); }
+
+  Result<void> Begin();
+
+  std::vector<Model> Models() const override;
+  Result<openai::NamedModel> Find(const std::string& name,
+                                  const std::string& sticky) const override;
+  std::string WhyNotReady() const override;
+  std::string Failed() const override;
+  Result<void> Reload(const std::string& path) override;
+  void Stop(double seconds) override;
+
+ private:
+  // One of the options' pipelines.
+  struct Place {
+    std::unique_ptr<Deployment> current;
+    // What served before a reload, to return to.
+    PipelineSource before;
+    std::string before_resolved;
+  };
+  struct Change {
+    std::vector<std::pair<size_t, std::unique_ptr<Deployment>>> next;
+    std::promise<Result<void>> done;
+  };
+  struct Old {
+    std::unique_ptr<Deployment> deployment;
+    std::weak_ptr<const openai::ServedModel> model;
+    Clock::time_point since;
+    bool ending = false;
+  };
+  struct Shown {
+    std::string path;
+    Model model;
+    std::string problem;
+  };
+  using Command = std::function<void()>;
+
+  std::unique_ptr<Deployment> Make(size_t place, const PipelineSource& source,
+                                   const std::string& resolved);
+  Result<void> StartAll();
+  void Run(std::promise<Result<void>> started);
+  void Wait();
+  void TickAll();
+  void BeginChange(const std::string& path, std::promise<Result<void>> done);
+  void AdvanceChange();
+  void Replace(size_t place, std::unique_ptr<Deployment> next);
+  void ReturnToBefore(size_t place);
+  void DropOld();
+  void Show();
+  void EndAll();
+  void Post(Command command);
+
+  const FleetOptions options_;
+  const FleetEvents events_;
+  const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
+
+  // The supervising thread's.
+  std::vector<Place> places_;
+  std::vector<Old> old_;
+  std::optional<Change> change_;
+  std::optional<Clock::time_point> stop_by_;
+  Clock::time_point last_tick_ = Clock::now();
+  Clock::time_point judge_from_ = Clock::now();
+
+  mutable std::mutex mutex_;
+  std::vector<Command> commands_;
+  std::vector<Shown> shown_;
+  std::string failed_;
+  bool stopping_ = false;
+  bool over_ = false;
+  // Workers die with the thread that started them: this one.
+  std::thread thread_;
+};
+
+Result<void> Supervisor::Begin() {
+  if (mkdir(options_.folder.c_str(), 0700) != 0) {
+    return Error{Status::kIo,
+                 fmt::format("{}: cannot be made: {}", options_.folder, std::strerror(errno))};
+  }
+  std::promise<Result<void>> started;
+  auto result = started.get_future();
+  thread_ = std::thread([this, &started] { Run(std::move(started)); });
+  return result.get();
+}
+
+std::unique_ptr<Deployment> Supervisor::Make(size_t place, const PipelineSource& source,
+                                             const std::string& resolved) {
+  link::DeploymentOptions options;
+  options.source = source;
+  options.resolved = resolved;
+  if (place < options_.model_names.size()) options.name = options_.model_names[place];
+  options.binary = options_.binary;
+  options.folder = options_.folder;
+  options.log = [this](const std::string& text) {
+    if (events_.on_problem) events_.on_problem(text);
+  };
+  options.wake = [bell = bell_] { bell->Ring(); };
+  return std::make_unique<Deployment>(std::move(options));
+}
+
+Result<void> Supervisor::StartAll() {
+  for (size_t i = 0; i < options_.pipelines.size(); ++i) {
+    places_.push_back({Make(i, options_.pipelines[i], ""), {}, ""});
+    TENON_RETURN_IF_ERROR(places_.back().current->Start());
+  }
+  return {};
+}
+
+void Supervisor::Run(std::promise<Result<void>> started) {
+  auto result = StartAll();
+  const bool ok = result.ok();
+  Show();
+  started.set_value(std::move(result));
+  while (ok) {
+    Wait();
+    std::vector<Command> commands;
+    {
+      const std::lock_guard lock(mutex_);
+      commands.swap(commands_);
+    }
+    for (const Command& command : commands) command();
+    TickAll();
+    AdvanceChange();
+    for (size_t i = 0; i < places_.size(); ++i) ReturnToBefore(i);
+    DropOld();
+    Show();
+    if (!stop_by_) continue;
+    int64_t open = 0;
+    for (const Place& place : places_) open += place.current->OpenRequests();
+    for (const Old& old : old_) open += old.deployment->OpenRequests();
+    if (open == 0 || Clock::now() >= *stop_by_) break;
+  }
+  EndAll();
+}
+
+void Supervisor::Wait() {
+  std::vector<int> files = {bell_->file()};
+  for (const Place& place : places_) place.current->Files(&files);
+  for (const Old& old : old_) old.deployment->Files(&files);
+  if (change_) {
+    for (const auto& [place, next] : change_->next) next->Files(&files);
+  }
+  std::vector<pollfd> polled;
+  for (const int file : files) polled.push_back({.fd = file, .events = POLLIN, .revents = 0});
+  poll(polled.data(), polled.size(), kTickMs);
+  bell_->Silence();
+}
+
+void Supervisor::TickAll() {
+  const Clock::time_point now = Clock::now();
+  if (now - last_tick_ > kLate) judge_from_ = now + kGrace;
+  last_tick_ = now;
+  const bool judge = now >= judge_from_;
+  for (Place& place : places_) place.current->Tick(judge);
+  for (Old& old : old_) old.deployment->Tick(judge);
+  if (!change_) return;
+  for (auto& [place, next] : change_->next) next->Tick(judge);
+}
+
+void Supervisor::BeginChange(const std::string& path, std::promise<Result<void>> done) {
+  if (change_) {
+    return done.set_value(Error{Status::kInvalid, "another reload is under way; wait for its end"});
+  }
+  Change change;
+  std::vector<std::string> paths;
+  for (size_t i = 0; i < places_.size(); ++i) {
+    PipelineSource source = places_[i].current->options().source;
+    paths.push_back(source.path);
+    if (!path.empty() && places_.size() > 1 && path != source.path) continue;
+    if (!path.empty()) source.path = path;
+    change.next.emplace_back(i, Make(i, source, ""));
+  }
+  if (change.next.empty()) {
+    return done.set_value(Error{
+        Status::kNotFound, fmt::format("{} is not served; {} are", path, fmt::join(paths, ", "))});
+  }
+  for (auto& [place, next] : change.next) {
+    if (auto started = next->Start(); !started.ok()) return done.set_value(started.error());
+  }
+  change.done = std::move(done);
+  change_ = std::move(change);
+}
+
+void Supervisor::AdvanceChange() {
+  if (!change_) return;
+  const auto all = [&](Deployment::Phase phase) {
+    return std::all_of(change_->next.begin(), change_->next.end(),
+                       [&](const auto& one) { return one.second->phase() == phase; });
+  };
+  for (const auto& [place, next] : change_->next) {
+    if (next->phase() != Deployment::Phase::kBroken && !stop_by_) continue;
+    const std::string why = stop_by_ ? "the server stops" : next->problem();
+    change_->done.set_value(Error{Status::kInvalid, why});
+    change_.reset();
+    return;
+  }
+  if (!all(Deployment::Phase::kServing)) return;
+  Change change = std::move(*change_);
+  change_.reset();
+  for (auto& [place, next] : change.next) Replace(place, std::move(next));
+  Show();
+  change.done.set_value({});
+}
+
+void Supervisor::Replace(size_t place, std::unique_ptr<Deployment> next) {
+  std::unique_ptr<Deployment> last = std::exchange(places_[place].current, std::move(next));
+  places_[place].before = last->options().source;
+  places_[place].before_resolved = last->resolved();
+  last->Retire();
+  const Model model = last->model();
+  old_.push_back({std::move(last), model, Clock::now(), false});
+}
+
+void Supervisor::ReturnToBefore(size_t index) {
+  Place& place = places_[index];
+  if (place.current->phase() != Deployment::Phase::kBroken || place.before_resolved.empty()) return;
+  events_.on_problem(fmt::format("{}: {}; the pipeline before it returns",
+                                 place.current->options().source.path, place.current->problem()));
+  auto before = Make(index, place.before, std::exchange(place.before_resolved, ""));
+  if (auto started = before->Start(); !started.ok()) {
+    return events_.on_problem(started.error().message);
+  }
+  old_.push_back({std::exchange(place.current, std::move(before)), {}, Clock::now(), false});
+}
+
+void Supervisor::DropOld() {
+  std::erase_if(old_, [](Old& old) {
+    const bool held = !old.model.expired() && Clock::now() - old.since < kHoldOld;
+    const bool done = old.deployment->OpenRequests() == 0 && !held;
+    if (done && !old.ending) {
+      old.ending = true;
+      old.since = Clock::now();
+      old.deployment->End();
+    }
+    return old.ending &&
+           (old.deployment->AllEnded() || Clock::now() - old.since > kHoldOld + kEndWithin);
+  });
+}
+
+void Supervisor::Show() {
+  std::vector<Shown> shown;
+  std::string failed;
+  for (const Place& place : places_) {
+    const Deployment& current = *place.current;
+    shown.push_back({current.options().source.path, current.model(), current.problem()});
+    const bool never = current.phase() == Deployment::Phase::kBroken && current.model() == nullptr;
+    if (never && failed.empty()) failed = current.problem();
+  }
+  const std::lock_guard lock(mutex_);
+  // A pipeline that comes back keeps the name that it had.
+  for (size_t i = 0; i < shown.size() && i < shown_.size(); ++i) {
+    if (shown[i].model == nullptr) shown[i].model = shown_[i].model;
+    if (shown[i].model != nullptr) failed.clear();
+  }
+  shown_ = std::move(shown);
+  failed_ = std::move(failed);
+}
+
+void Supervisor::EndAll() {
+  if (change_) change_->done.set_value(Error{Status::kCancelled, "the server stops"});
+  change_.reset();
+  for (Place& place : places_) place.current->End();
+  for (Old& old : old_) old.deployment->End();
+  const Clock::time_point by = Clock::now() + kEndWithin;
+  const auto ended = [&] {
+    return std::all_of(places_.begin(), places_.end(),
+                       [](Place& place) { return place.current->AllEnded(); }) &&
+           std::all_of(old_.begin(), old_.end(),
+                       [](Old& old) { return old.deployment->AllEnded(); });
+  };
+  while (!ended() && Clock::now() < by) Wait();
+  places_.clear();
+  old_.clear();
+  std::vector<Command> late;
+  const std::lock_guard lock(mutex_);
+  over_ = true;
+  commands_.clear();
+}
+
+std::vector<Model> Supervisor::Models() const {
+  std::vector<Model> models;
+  const std::lock_guard lock(mutex_);
+  for (const Shown& shown : shown_) {
+    if (shown.model != nullptr) models.push_back(shown.model);
+  }
+  return models;
+}
+
+Result<openai::NamedModel> Supervisor::Find(const std::string& name,
+                                            const std::string& sticky) const {
+  const std::vector<Model> models = Models();
+  if (models.empty()) return Error{Status::kIo, "no model is loaded yet"};
+  std::vector<openai::NamedModel> found;
+  std::vector<std::string> names;
+  for (const Model& model : models) {
+    names.push_back(model->name);
+    if (model->name == name) found.push_back({model, ""});
+    for (const std::string& adapter : model->facts.adapters) {
+      names.push_back(adapter);
+      if (adapter == name) found.push_back({model, adapter});
+    }
+  }
+  if (found.empty()) {
+    return Error{Status::kNotFound,
+                 fmt::format("model \"{}\" is not served here; {} {}", name, fmt::join(names, ", "),
+                             names.size() == 1 ? "is" : "are")};
+  }
+  return found[std::hash<std::string>{}(sticky) % found.size()];
+}
+
+std::string Supervisor::WhyNotReady() const {
+  std::vector<Shown> all;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return "draining";
+    all = shown_;
+  }
+  for (const Shown& shown : all) {
+    std::string why = shown.problem;
+    if (why.empty() && shown.model == nullptr) why = "loading";
+    if (why.empty()) why = shown.model->engine->State().why_not;
+    if (!why.empty()) return shown.path + ": " + why;
+  }
+  return "";
+}
+
+std::string Supervisor::Failed() const {
+  const std::lock_guard lock(mutex_);
+  return failed_;
+}
+
+void Supervisor::Post(Command command) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (over_) return;
+    commands_.push_back(std::move(command));
+  }
+  bell_->Ring();
+}
+
+Result<void> Supervisor::Reload(const std::string& path) {
+  auto done = std::make_shared<std::promise<Result<void>>>();
+  auto result = done->get_future();
+  Post([this, path, done] { BeginChange(path, std::move(*done)); });
+  done.reset();
+  // A promise that nobody keeps: the fleet stops.
+  try {
+    return result.get();
+  } catch (const std::future_error&) {
+    return Error{Status::kCancelled, "the server stops"};
+  }
+}
+
+void Supervisor::Stop(double seconds) {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  const auto by = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                     std::chrono::duration<double>(std::max(seconds, 0.0)));
+  Post([this, by] { stop_by_ = by; });
+  if (!thread_.joinable()) return;
+  thread_.join();
+  std::error_code ignored;
+  std::filesystem::remove_all(options_.folder, ignored);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Fleet>> Fleet::Start(const FleetOptions& options,
+                                            const FleetEvents& events) {
+  auto fleet = std::make_unique<Supervisor>(options, events);
+  TENON_RETURN_IF_ERROR(fleet->Begin());
+  return std::unique_ptr<Fleet>(std::move(fleet));
+}
+
+}  // namespace tenon::apps
