@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "apps/assemble/cut_text.h"
 #include "fmt/format.h"
 #include "models/sentence_pooling.h"
 
@@ -81,29 +82,9 @@ Result<EncodedText> EmbeddingSession::Encode(const std::string& text) const {
                              "scheduler.max_batch_tokens, or cut texts with --max-tokens {}",
                              ids->size(), most, most)};
   }
-  auto cut = Cut(text, *ids);
+  auto cut = CutIds(*session_->tokenizer(), text, *ids, cut_tokens_);
   TENON_RETURN_IF_ERROR(cut);
   return EncodedText{std::move(*cut), true};
-}
-
-// Which of the ids are special shows beside the text's own.
-Result<std::vector<int32_t>> EmbeddingSession::Cut(const std::string& text,
-                                                   const std::vector<int32_t>& ids) const {
-  const auto own = session_->tokenizer()->Encode(text, {});
-  TENON_RETURN_IF_ERROR(own);
-  const auto begin = std::search(ids.begin(), ids.end(), own->begin(), own->end());
-  TENON_CHECK(begin != ids.end());
-  const auto end = begin + static_cast<std::ptrdiff_t>(own->size());
-  const auto room = cut_tokens_ - static_cast<std::ptrdiff_t>(ids.size() - own->size());
-  if (room < 1) {
-    return Error{Status::kInvalid,
-                 fmt::format("texts are cut to {} tokens, of which {} are special; raise "
-                             "--max-tokens",
-                             cut_tokens_, ids.size() - own->size())};
-  }
-  std::vector<int32_t> out(ids.begin(), begin + room);
-  out.insert(out.end(), end, ids.end());
-  return out;
 }
 
 }  // namespace tenon::apps

@@ -45,7 +45,6 @@ class EmbeddingSession {
   EmbeddingSession() = default;
   Result<void> Load(const EmbeddingOptions& options);
   Result<void> SetCut(std::optional<int32_t> asked, int32_t stored);
-  Result<std::vector<int32_t>> Cut(const std::string& text, const std::vector<int32_t>& ids) const;
 
   std::unique_ptr<Session> session_;
   std::unique_ptr<core::Embedder> embedder_;
