@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "apps/openai/call_end.h"
+#include "apps/openai/embedding_call.h"
 #include "apps/openai/generation_request.h"
 #include "apps/openai/json_text.h"
+#include "apps/openai/token_requests.h"
 
 namespace tenon::apps::openai {
 namespace {
@@ -34,6 +36,10 @@ class ServedApi final : public Api {
  private:
   std::shared_ptr<Call> Generate(OpenCall call, const JsonValue::Object& body,
                                  const Caller& caller);
+  std::shared_ptr<Call> Embed(OpenCall call, const JsonValue::Object& body, const Caller& caller);
+  // Tokens of a text, or the text of tokens.
+  std::shared_ptr<Call> Translate(OpenCall call, const JsonValue::Object& body,
+                                  const Caller& caller);
   void HearUnknown(const Fields& fields);
 
   const ModelDirectory& models_;
@@ -62,7 +68,17 @@ std::shared_ptr<Call> ServedApi::Start(Endpoint endpoint, std::string_view body,
     error.message = "The request's body is " + json.Kind() + "; an object wanted";
     return Refuse(std::move(call), error);
   }
-  return Generate(std::move(call), *object, caller);
+  switch (endpoint) {
+    case Endpoint::kChat:
+    case Endpoint::kCompletions:
+      return Generate(std::move(call), *object, caller);
+    case Endpoint::kEmbeddings:
+      return Embed(std::move(call), *object, caller);
+    case Endpoint::kTokenize:
+    case Endpoint::kDetokenize:
+      break;
+  }
+  return Translate(std::move(call), *object, caller);
 }
 
 std::shared_ptr<Call> ServedApi::Generate(OpenCall call, const JsonValue::Object& body,
@@ -82,6 +98,32 @@ std::shared_ptr<Call> ServedApi::Generate(OpenCall call, const JsonValue::Object
   call.record().prompt_tokens = tokens;
   if (!call.ticket().Hold(tokens)) return Refuse(std::move(call), admission_->Refusal());
   return StartGeneration(*std::move(plan), std::move(call));
+}
+
+std::shared_ptr<Call> ServedApi::Embed(OpenCall call, const JsonValue::Object& body,
+                                       const Caller& caller) {
+  Fields fields(body);
+  ApiError error;
+  auto plan = PlanEmbedding(fields, {models_, caps_, caller}, &error);
+  HearUnknown(fields);
+  if (!plan) return Refuse(std::move(call), error);
+  call.record().model = NameOf(plan->model);
+  call.record().prompt_tokens = plan->tokens;
+  if (!call.ticket().Hold(plan->tokens)) return Refuse(std::move(call), admission_->Refusal());
+  return StartEmbedding(*std::move(plan), std::move(call));
+}
+
+std::shared_ptr<Call> ServedApi::Translate(OpenCall call, const JsonValue::Object& body,
+                                           const Caller& caller) {
+  Fields fields(body);
+  ApiError error;
+  const RequestContext context{models_, caps_, caller};
+  auto json = call.record().endpoint == Endpoint::kTokenize ? Tokenize(fields, context, &error)
+                                                            : Detokenize(fields, context, &error);
+  HearUnknown(fields);
+  if (!json) return Refuse(std::move(call), error);
+  call.Whole(*std::move(json));
+  return EndedCall();
 }
 
 void ServedApi::HearUnknown(const Fields& fields) {

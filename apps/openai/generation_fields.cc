@@ -12,16 +12,6 @@ namespace {
 constexpr size_t kMaxStopTokens = 256;
 constexpr size_t kMaxNameBytes = 256;  // of model, user, cache_salt
 
-std::string ShortText(Fields& fields, std::string_view name) {
-  const std::string* text = fields.Text(name);
-  if (text == nullptr) return {};
-  if (text->size() > kMaxNameBytes) {
-    fields.Refuse(name, fmt::format("{} has {} bytes; at most {} allowed", name, text->size(),
-                                    kMaxNameBytes));
-  }
-  return *text;
-}
-
 int32_t Whole(std::optional<int64_t> value, int32_t otherwise) {
   return value ? static_cast<int32_t>(*value) : otherwise;
 }
@@ -170,11 +160,21 @@ void ReadLengths(Fields& fields, GenerationFields* out) {
 
 }  // namespace
 
+std::string ReadName(Fields& fields, std::string_view name) {
+  const std::string* text = fields.Text(name);
+  if (text == nullptr) return {};
+  if (text->size() > kMaxNameBytes) {
+    fields.Refuse(name, fmt::format("{} has {} bytes; at most {} allowed", name, text->size(),
+                                    kMaxNameBytes));
+  }
+  return *text;
+}
+
 GenerationFields ReadGeneration(Fields& fields, const RequestCaps& caps) {
   GenerationFields out;
-  out.model = ShortText(fields, "model");
-  out.user = ShortText(fields, "user");
-  out.cache_salt = ShortText(fields, "cache_salt");
+  out.model = ReadName(fields, "model");
+  out.user = ReadName(fields, "user");
+  out.cache_salt = ReadName(fields, "cache_salt");
   ReadSampling(fields, &out.sampling, &out.seeded);
   ReadBias(fields, caps, &out.bias);
   ReadStop(fields, caps, &out.stop);

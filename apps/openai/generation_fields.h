@@ -33,6 +33,9 @@ struct GenerationFields {
   bool include_usage = false;
 };
 
+// A short text: the name of a model, user or salt; empty where absent.
+std::string ReadName(Fields& fields, std::string_view name);
+
 // Reads them; what is wrong is in `fields`. A request without a seed gets one at random. Log-
 // probabilities are the endpoints' own.
 GenerationFields ReadGeneration(Fields& fields, const RequestCaps& caps);

@@ -46,9 +46,10 @@ int32_t OutputTokens(const GenerationFields& generation, const EngineFacts& fact
   const int64_t asked =
       generation.max_tokens ? *generation.max_tokens : std::max(1, generation.min_tokens);
   if (asked > room) {
-    const bool too_long = room < 1;
     fields.Refuse(
-        too_long ? prompt_field : std::string_view(generation.max_tokens_field),
+        room < 1                ? prompt_field
+        : generation.max_tokens ? std::string_view(generation.max_tokens_field)
+                                : std::string_view("min_tokens"),
         fmt::format("This model's maximum context length is {} tokens. However, you requested {} "
                     "tokens ({} in the {}, {} in the completion). Please reduce the length of the "
                     "{} or completion.",
@@ -97,14 +98,15 @@ std::optional<NamedModel> Begin(Fields& fields, const RequestContext& context, b
     *error = fields.error();
     return std::nullopt;
   }
-  auto named = FindModel(context, plan->fields.model, plan->fields.user, true, error);
+  auto named =
+      FindModel(context, plan->fields.model, plan->fields.user, ModelUse::kGenerate, error);
   if (!named) return std::nullopt;
   CheckIds(plan->fields, named->model->text->tokenizer.vocab_size(), fields);
   plan->model = named->model;
   plan->head.chat = chat;
   plan->head.id = (chat ? "chatcmpl-" : "cmpl-") + context.caller.request_id;
   plan->head.created = Now();
-  plan->head.model = named->adapter.empty() ? named->model->name : named->adapter;
+  plan->head.model = NameOf(*named);
   plan->head.include_usage = plan->fields.include_usage;
   return named;
 }
@@ -178,38 +180,6 @@ class PromptReader {
 };
 
 }  // namespace
-
-std::optional<NamedModel> FindModel(const RequestContext& context, const std::string& name,
-                                    const std::string& user, bool generates, ApiError* error) {
-  NamedModel named;
-  if (name.empty()) {
-    for (const auto& model : context.models.Models()) {
-      if (named.model == nullptr && model->facts.generates == generates) named.model = model;
-    }
-  }
-  if (named.model == nullptr) {
-    auto found = context.models.Find(name, user.empty() ? context.caller.request_id : user);
-    if (!found.ok()) {
-      const bool missing = found.error().status == Status::kNotFound;
-      *error =
-          EngineError(missing ? Status::kInvalid : found.error().status, found.error().message);
-      if (missing) {
-        error->status = 404;
-        error->code = "model_not_found";
-        error->param = "model";
-      }
-      return std::nullopt;
-    }
-    named = *std::move(found);
-  }
-  if (named.model->facts.generates == generates) return named;
-  *error = ApiError();
-  error->param = "model";
-  error->message = fmt::format(
-      "model \"{}\" {}", named.model->name,
-      generates ? "embeds texts; it generates none" : "generates texts; it embeds none");
-  return std::nullopt;
-}
 
 std::optional<GenerationPlan> PlanChat(Fields& fields, const RequestContext& context,
                                        ApiError* error) {

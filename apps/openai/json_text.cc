@@ -50,11 +50,18 @@ void AppendNumber(int64_t value, std::string* out) {
   out->append(digits, end.ptr);
 }
 
-void AppendLogprob(float value, std::string* out) {
+void AppendFloat(float value, std::string* out) {
+  if (!std::isfinite(value)) {
+    *out += "null";
+    return;
+  }
   char digits[32];
-  const auto end =
-      std::to_chars(digits, digits + sizeof digits, std::isfinite(value) ? value : -9999.0f);
+  const auto end = std::to_chars(digits, digits + sizeof digits, value);
   out->append(digits, end.ptr);
+}
+
+void AppendLogprob(float value, std::string* out) {
+  AppendFloat(std::isfinite(value) ? value : -9999.0f, out);
 }
 
 }  // namespace tenon::apps::openai

@@ -16,8 +16,11 @@ void AppendQuoted(std::string_view text, std::string* out);
 
 void AppendNumber(int64_t value, std::string* out);
 
-// The shortest text that reads back as the same float. JSON has no infinities and no NaN: those
-// become -9999, as OpenAI writes the log-probability of what cannot be.
+// The shortest text that reads back as the same float; null for what JSON has not: infinities, NaN.
+void AppendFloat(float value, std::string* out);
+
+// The same, but -9999 for what is not finite, as OpenAI writes the log-probability of what cannot
+// be.
 void AppendLogprob(float value, std::string* out);
 
 }  // namespace tenon::apps::openai
