@@ -135,8 +135,8 @@ std::string AblationTable(const ArmText& whole, const std::vector<AblationRow>& 
       continue;
     }
     out += fmt::format("<td>{}</td>", Escaped(row.instead));
-    out += Cell(SpeedOfHaving(row.comparison->speed.front()), Ratio, "{:.3f}");
-    out += Cell(SpeedOfHaving(row.comparison->speed.back()), Ratio, "{:.3f}");
+    out += Cell(SpeedOfHaving(row.comparison->speed.front()), Ratio, "{:.4g}");
+    out += Cell(SpeedOfHaving(row.comparison->speed.back()), Ratio, "{:.4g}");
     if (row.comparison->quality) {
       out += Cell(NllOfHaving(*row.comparison->quality), PerCent, "{:+.3f}");
       out += Cell(row.comparison->quality->kl, Itself, "{:.2g}");
