@@ -178,7 +178,7 @@ bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
 struct Shape {
   int64_t rows, blocks, tokens;
 };
-// Panels that are not full, and every tile of tokens: 16, 8, 4, 2, 1.
+// Panels that are not full, and every tile of tokens.
 constexpr Shape kShapes[] = {{1, 1, 1},  {16, 3, 1}, {19, 2, 3},
                              {40, 1, 8}, {7, 2, 16}, {33, 2, 37}};
 
@@ -240,6 +240,28 @@ TEST(Int8Gemm, EveryLevelGivesTheSameBits) {
     for (Isa isa : LevelsHere()) {
       EXPECT_TRUE(SameBits(generic, WholeInt8(isa, c, true)))
           << Layout(type).name << " at " << LevelOf(isa).name;
+    }
+  }
+}
+
+// More tokens than a run of the product for many tokens holds, and more of k than its scratch.
+TEST(Int8Gemm, ManyTokensHaveTheBitsOfOneAlone) {
+  for (DType type : kPackedTypes) {
+    const Case c = MakeCase(type, 45, 1536, 139, 16);
+    for (Isa isa : LevelsHere()) {
+      if (isa == Isa::kGeneric) continue;
+      PackedCase packed = Pack(isa, c);
+      const std::vector<float> whole = WholeInt8(isa, c, true);
+      std::vector<float> parts(whole.size());
+      for (int64_t t = 0; t < c.tokens; ++t) {
+        RunInt8(isa, c, packed, {t, 1, 0, c.rows}, true, parts.data());
+      }
+      EXPECT_TRUE(SameBits(whole, parts)) << Layout(type).name << " " << LevelOf(isa).name;
+      std::fill(parts.begin(), parts.end(), 0.0f);
+      RunInt8(isa, c, packed, {0, 34, 0, c.rows}, true, parts.data());
+      RunInt8(isa, c, packed, {34, 105, 0, 32}, true, parts.data());
+      RunInt8(isa, c, packed, {34, 105, 32, 13}, true, parts.data());
+      EXPECT_TRUE(SameBits(whole, parts)) << Layout(type).name << " " << LevelOf(isa).name;
     }
   }
 }

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "kernels/cpu/int8_gemm_avx512.h"
+
+// Many tokens: two panels at a time, unpacked once into scratch that stays in L1, by tiles of up to
+// 6 tokens. A broadcast activation serves two vpdpbusd, so that loads are no limit: what a token
+// and block need of the multipliers is, 8 vpdpbusd and 2 (3 with a minimum) float operations.
+//
+// Tokens go in runs whose activations stay in L2 for all panels. k goes in chunks that fit the
+// scratch; a run's sums are kept in memory between chunks, so that the order of additions is that
+// of the other shape.
+namespace tenon::cpu {
+namespace {
+
+constexpr int64_t kRunTokens = 128;
+constexpr int64_t kChunkBlocks = 24;
+constexpr int64_t kTileTokens = 6;
+constexpr int kPair = 2;  // panels at a time
+constexpr int R = kInt8PanelRows;
+
+struct Scratch {
+  alignas(64) uint8_t u[kChunkBlocks][8][kPair][4 * R];  // [block, group, panel]
+  alignas(64) float d[kChunkBlocks][2][kPair][R];        // [block, half; d[1] may be m, panel]
+  alignas(64) float sums[kRunTokens][kPair * R];
+};
+
+// Of k: blocks [first, first + count).
+struct Chunk {
+  int64_t first;
+  int64_t count;
+};
+
+// A tile's tokens, and what it fetches meanwhile.
+struct WideTile {
+  const Int8Block* x[kTileTokens];  // the chunk's first block of each
+  int64_t blocks;
+  bool first;                // chunk
+  int64_t next;              // blocks from x to the next tile's
+  const uint8_t* ahead;      // weights to be fetched
+  int64_t ahead_step;        // bytes of it a block
+  float (*sums)[kPair * R];  // of the tile's tokens
+};
+
+// Lines of the next pair's weights that a tile fetches in a block: all of them in four or five.
+constexpr int TileLines(Int8Kind kind) { return kind.bits == 8 ? 4 : 2; }
+
+template <typename Source>
+void Expand(const Source& source, const Chunk& chunk, int panel, Scratch* to) {
+  for (int64_t b = 0; b < chunk.count; ++b) {
+    Weights w;
+    source.Load(chunk.first + b, &w);
+    for (int g = 0; g < 8; ++g) _mm512_store_si512(to->u[b][g][panel], w.u[g]);
+    _mm512_store_ps(to->d[b][0][panel], w.d[0]);
+    if constexpr (Source::kKind.halves) _mm512_store_ps(to->d[b][1][panel], w.d[1]);
+    if constexpr (Source::kKind.minimum) _mm512_store_ps(to->d[b][1][panel], w.m);
+  }
+}
+
+// acc[t][p] += the products of a block's groups [first, end), times d[half].
+template <Int8Kind kKind, int T>
+[[gnu::always_inline]] inline void AddGroups(const Scratch& scratch, const WideTile& tile,
+                                             int64_t b, int half, __m512 (&acc)[T][kPair]) {
+  constexpr int kGroups = kKind.halves ? 4 : 8;
+  __m512i sum[T][kPair];
+#pragma GCC unroll 8
+  for (int t = 0; t < T; ++t) {
+    const Int8Block& a = tile.x[t][b];
+    if constexpr (kKind.halves) {
+      sum[t][0] = sum[t][1] = _mm512_set1_epi32(a.offset6[half]);
+    } else {
+      sum[t][0] = sum[t][1] = _mm512_set1_epi32(StartOf<kKind>(a));
+    }
+  }
+#pragma GCC unroll 8
+  for (int g = half * kGroups; g < (half + 1) * kGroups; ++g) {
+    const __m512i u0 = _mm512_load_si512(scratch.u[b][g][0]);
+    const __m512i u1 = _mm512_load_si512(scratch.u[b][g][1]);
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      const __m512i q = _mm512_set1_epi32(LoadInt32(tile.x[t][b].q + 4 * g));
+      sum[t][0] = _mm512_dpbusd_epi32(sum[t][0], u0, q);
+      sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], u1, q);
+    }
+  }
+#pragma GCC unroll 2
+  for (int p = 0; p < kPair; ++p) {
+    const __m512 d = _mm512_load_ps(scratch.d[b][half][p]);
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      const __m512 scaled = _mm512_mul_ps(d, _mm512_set1_ps(tile.x[t][b].scale));
+      acc[t][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t][p]), scaled, acc[t][p]);
+    }
+  }
+}
+
+template <int T>
+[[gnu::always_inline]] inline void AddMinimum(const Scratch& scratch, const WideTile& tile,
+                                              int64_t b, __m512 (&acc)[T][kPair]) {
+#pragma GCC unroll 2
+  for (int p = 0; p < kPair; ++p) {
+    const __m512 m = _mm512_load_ps(scratch.d[b][1][p]);
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      acc[t][p] = _mm512_fmadd_ps(m, _mm512_set1_ps(tile.x[t][b].scaled_sum), acc[t][p]);
+    }
+  }
+}
+
+template <Int8Kind kKind, int T>
+void RunTile(const Scratch& scratch, const WideTile& tile) {
+  __m512 acc[T][kPair];
+#pragma GCC unroll 8
+  for (int t = 0; t < T; ++t) {
+    for (int p = 0; p < kPair; ++p) {
+      acc[t][p] = tile.first ? _mm512_setzero_ps() : _mm512_load_ps(tile.sums[t] + p * R);
+    }
+  }
+  for (int64_t b = 0; b < tile.blocks; ++b) {
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      Prefetch<1>(reinterpret_cast<const uint8_t*>(tile.x[t] + b + tile.next));
+    }
+    Prefetch<TileLines(kKind)>(tile.ahead + b * tile.ahead_step);
+    AddGroups<kKind, T>(scratch, tile, b, 0, acc);
+    if constexpr (kKind.halves) AddGroups<kKind, T>(scratch, tile, b, 1, acc);
+    if constexpr (kKind.minimum) AddMinimum<T>(scratch, tile, b, acc);
+  }
+#pragma GCC unroll 8
+  for (int t = 0; t < T; ++t) {
+    for (int p = 0; p < kPair; ++p) _mm512_store_ps(tile.sums[t] + p * R, acc[t][p]);
+  }
+}
+
+template <Int8Kind kKind>
+void RunTileOf(int64_t tokens, const Scratch& scratch, const WideTile& tile) {
+  switch (tokens) {
+    case 1:
+      return RunTile<kKind, 1>(scratch, tile);
+    case 2:
+      return RunTile<kKind, 2>(scratch, tile);
+    case 3:
+      return RunTile<kKind, 3>(scratch, tile);
+    case 4:
+      return RunTile<kKind, 4>(scratch, tile);
+    case 5:
+      return RunTile<kKind, 5>(scratch, tile);
+    default:
+      return RunTile<kKind, kTileTokens>(scratch, tile);
+  }
+}
+
+template <DType kType>
+class Wide {
+ public:
+  explicit Wide(const Int8Gemm& gemm) : gemm_(gemm) {}
+
+  void Run() {
+    for (int64_t token = 0; token < gemm_.tokens; token += kRunTokens) {
+      const int64_t tokens = std::min(kRunTokens, gemm_.tokens - token);
+      for (int64_t row = 0; row < gemm_.rows; row += kPair * R) RunPair(token, tokens, row);
+    }
+  }
+
+ private:
+  void RunPair(int64_t token, int64_t tokens, int64_t row) {
+    const uint8_t* data = static_cast<const uint8_t*>(gemm_.panels) + row / R * panel_bytes_;
+    ahead_ = data + kPair * panel_bytes_;
+    ahead_end_ = ahead_ + kPair * panel_bytes_;
+    for (Chunk chunk{0, 0}; chunk.first < blocks_; chunk.first += chunk.count) {
+      // Chunks of equal length.
+      const int64_t left = (blocks_ - chunk.first + kChunkBlocks - 1) / kChunkBlocks;
+      chunk.count = (blocks_ - chunk.first + left - 1) / left;
+      for (int p = 0; p < kPair && row + p * R < gemm_.rows; ++p) {
+        const uint8_t* panel = data + p * panel_bytes_;
+        Expand(PackedSource<kType>{{panel, panel + codes_}}, chunk, p, &scratch_);
+      }
+      RunChunk(token, tokens, chunk);
+    }
+    for (int p = 0; p < kPair && row + p * R < gemm_.rows; ++p) {
+      const int64_t first = row + p * R;
+      const int64_t rows = std::min<int64_t>(R, gemm_.rows - first);
+      const __mmask16 valid = static_cast<__mmask16>((1u << rows) - 1);
+      for (int64_t t = 0; t < tokens; ++t) {
+        Store(gemm_.epilogue, token + t, first, valid, _mm512_load_ps(scratch_.sums[t] + p * R));
+      }
+    }
+  }
+
+  // Tiles of nearly equal size: 32 tokens are 6 + 6 + 5 + 5 + 5 + 5.
+  void RunChunk(int64_t token, int64_t tokens, const Chunk& chunk) {
+    for (int64_t t = 0, size = 0; t < tokens; t += size) {
+      const int64_t tiles = (tokens - t + kTileTokens - 1) / kTileTokens;
+      size = (tokens - t + tiles - 1) / tiles;
+      WideTile tile;
+      for (int64_t i = 0; i < size; ++i) tile.x[i] = TokenRow(token + t + i) + chunk.first;
+      tile.blocks = chunk.count;
+      tile.first = chunk.first == 0;
+      tile.next = size * blocks_;
+      tile.ahead_step = ahead_ < ahead_end_ ? TileLines(kKind) * 64 : 0;
+      tile.ahead = ahead_;
+      ahead_ += chunk.count * tile.ahead_step;
+      tile.sums = scratch_.sums + t;
+      RunTileOf<kKind>(size, scratch_, tile);
+    }
+  }
+
+  const Int8Block* TokenRow(int64_t token) const {
+    return gemm_.x + (gemm_.x_offsets == nullptr ? token * blocks_ : gemm_.x_offsets[token]);
+  }
+
+  static constexpr Int8Kind kKind = KindOf(kType);
+  const Int8Gemm& gemm_;
+  const int64_t codes_ = Int8CodesOffset(kType, gemm_.k);
+  const int64_t panel_bytes_ = Int8PanelBytes(kType, gemm_.k);
+  const int64_t blocks_ = Int8Blocks(gemm_.k);
+  const uint8_t* ahead_ = nullptr;  // the next pair, as far as it is not fetched
+  const uint8_t* ahead_end_ = nullptr;
+  Scratch scratch_;
+};
+
+}  // namespace
+
+void Int8GemmWideAvx512(const Int8Gemm& gemm) {
+  switch (gemm.type) {
+    case DType::kQ4_0:
+      return Wide<DType::kQ4_0>(gemm).Run();
+    case DType::kQ4_1:
+      return Wide<DType::kQ4_1>(gemm).Run();
+    case DType::kQ5_0:
+      return Wide<DType::kQ5_0>(gemm).Run();
+    case DType::kQ5_1:
+      return Wide<DType::kQ5_1>(gemm).Run();
+    case DType::kQ8_0:
+      return Wide<DType::kQ8_0>(gemm).Run();
+    case DType::kQ4_K:
+      return Wide<DType::kQ4_K>(gemm).Run();
+    case DType::kQ5_K:
+      return Wide<DType::kQ5_K>(gemm).Run();
+    case DType::kQ6_K:
+      return Wide<DType::kQ6_K>(gemm).Run();
+    default:
+      return;
+  }
+}
+
+}  // namespace tenon::cpu
