@@ -104,7 +104,7 @@ Status FusedLinear::Load(Host& host, const OpSpec& spec, PlannedOp* planned) {
     status = post_norm_.Load(isa_, arena_, params_.post_norm, spec.weights[first_norm + 1], bytes);
   }
   if (status == Status::kOk) {
-    const int64_t scratch = std::max(k_, kTileRows * 2 * kUnitColumns);
+    const int64_t scratch = std::max(k_, kRunRows * 2 * kUnitColumns);
     const int64_t rounded = params_.rounded_x != 0 ? 0 : x_.max_rows;
     status = workspace_.Reserve(k_, rounded, scratch, &planned->scratch_bytes);
   }
@@ -136,30 +136,25 @@ const cpu::Int8Block* FusedLinear::Inputs(int32_t rows, const Lane& lane) noexce
   return RoundInputs(workspace_, rows, k_, lane, round);
 }
 
-void FusedLinear::MultiplyGlu(int64_t first_unit, int64_t end_unit, const cpu::Int8Block* quantized,
-                              int64_t rows, float* scratch) const noexcept {
+void FusedLinear::MultiplyGlu(int64_t unit, const cpu::Int8Block* quantized, int64_t first_row,
+                              int64_t end_row, float* scratch) const noexcept {
   constexpr int64_t kPanels = 2 * LinearParts::kUnitPanels;
   constexpr int64_t kStride = 2 * kUnitColumns;
-  for (int64_t unit = first_unit; unit < end_unit; ++unit) {
-    for (int64_t row = 0; row < rows; row += kTileRows) {
-      ProductRows product{};
-      product.rows = std::min(kTileRows, rows - row);
-      product.quantized = quantized + row * cpu::Int8Blocks(k_);
-      product.out.out = scratch;
-      product.out_column = unit * kStride;
-      product.out.out_stride = kStride;
-      parts_.Multiply(unit * kPanels, (unit + 1) * kPanels, product);
-      for (int64_t t = 0; t < product.rows; ++t) {
-        float* gate = scratch + t * kStride;
-        if (params_.rounded_out == 0) {
-          glu_(gate, gate + kUnitColumns, kUnitColumns,
-               RowOf<float>(out_, row + t) + unit * kUnitColumns);
-          continue;
-        }
-        glu_(gate, gate + kUnitColumns, kUnitColumns, gate);
-        cpu::QuantizeInt8(isa_, gate, kUnitColumns, RowOf<cpu::Int8Block>(out_, row + t) + unit);
-      }
+  ProductRows product{};
+  product.rows = end_row - first_row;
+  product.quantized = quantized + first_row * cpu::Int8Blocks(k_);
+  product.out.out = scratch;
+  product.out_column = unit * kStride;
+  product.out.out_stride = kStride;
+  parts_.Multiply(unit * kPanels, (unit + 1) * kPanels, product);
+  for (int64_t row = first_row; row < end_row; ++row) {
+    float* gate = scratch + (row - first_row) * kStride;
+    if (params_.rounded_out == 0) {
+      glu_(gate, gate + kUnitColumns, kUnitColumns, RowOf<float>(out_, row) + unit * kUnitColumns);
+      continue;
     }
+    glu_(gate, gate + kUnitColumns, kUnitColumns, gate);
+    cpu::QuantizeInt8(isa_, gate, kUnitColumns, RowOf<cpu::Int8Block>(out_, row) + unit);
   }
 }
 
@@ -170,18 +165,18 @@ void FusedLinear::Run(const Batch& batch, const Lane& lane) noexcept {
   if (glu_ == nullptr) {
     ProductRows product = ProductInto(out_, residual_, rows);
     product.quantized = quantized;
-    const int64_t piece = PieceOf(lane, parts_.panels(), parts_.panel_bytes(), rows);
-    SharePieces(lane, parts_.panels(), piece,
-                [&](int64_t first, int64_t end) { parts_.Multiply(first, end, product); });
-    return;
+    return parts_.MultiplyShare(lane, product);
   }
   float* scratch = static_cast<float*>(workspace_.lane_scratch[static_cast<size_t>(lane.index)]);
   constexpr int64_t kPanels = 2 * LinearParts::kUnitPanels;
   const int64_t units = parts_.panels() / kPanels;
   const int64_t piece = PieceOf(lane, units, kPanels * parts_.panel_bytes(), rows);
-  SharePieces(lane, units, piece, [&](int64_t first, int64_t end) {
-    MultiplyGlu(first, end, quantized, rows, scratch);
-  });
+  ShareGrid(lane, units, rows, piece,
+            [&](int64_t first, int64_t end, int64_t first_row, int64_t end_row) {
+              for (; first < end; ++first) {
+                MultiplyGlu(first, quantized, first_row, end_row, scratch);
+              }
+            });
 }
 
 }  // namespace tenon::quant

@@ -57,14 +57,12 @@ class FusedLinear final : public Op {
   void Run(const Batch& batch, const Lane& lane) noexcept override;
 
  private:
-  // Rows whose product of one unit stays in the first level of cache.
-  static constexpr int64_t kTileRows = 64;
   static constexpr int64_t kUnitColumns = LinearParts::kUnitPanels * cpu::kInt8PanelRows;
 
   Status ReadSpec(Host& host, const OpSpec& spec);
   const cpu::Int8Block* Inputs(int32_t rows, const Lane& lane) noexcept;
-  void MultiplyGlu(int64_t first_unit, int64_t end_unit, const cpu::Int8Block* quantized,
-                   int64_t rows, float* scratch) const noexcept;
+  void MultiplyGlu(int64_t unit, const cpu::Int8Block* quantized, int64_t first_row,
+                   int64_t end_row, float* scratch) const noexcept;
 
   NativeWorkspace& workspace_;
   cpu::Isa isa_;

@@ -2,7 +2,6 @@
 #include "plugins/quant/native/linear.h"
 
 #include "kernels/cpu/exact_gemm.h"
-#include "plugins/quant/native/pieces.h"
 #include "plugins/quant/native/quantize.h"
 
 namespace tenon::quant {
@@ -40,9 +39,7 @@ void NativeLinear::Run(const Batch& batch, const Lane& lane) noexcept {
     product.quantized =
         QuantizeRows(workspace_, isa_, {x_.data, x_.row_bytes, rows, 1, x_.columns}, lane);
   }
-  const int64_t piece = PieceOf(lane, parts_.panels(), parts_.panel_bytes(), rows);
-  SharePieces(lane, parts_.panels(), piece,
-              [&](int64_t first, int64_t end) { parts_.Multiply(first, end, product); });
+  parts_.MultiplyShare(lane, product);
 }
 
 }  // namespace tenon::quant

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/cpu/int8_gemm.h"
+#include "plugins/quant/native/pieces.h"
 
 namespace tenon::quant {
 namespace {
@@ -32,6 +33,16 @@ void PackOne(void* context, int64_t panel) noexcept {
 }
 
 }  // namespace
+
+ProductRows RowRun(const ProductRows& all, int64_t first, int64_t end, int64_t k) {
+  ProductRows run = all;
+  run.rows = end - first;
+  run.quantized += first * cpu::Int8Blocks(k);
+  run.x += first * all.x_stride;
+  run.out.out += first * all.out.out_stride;
+  if (run.out.residual != nullptr) run.out.residual += first * all.out.residual_stride;
+  return run;
+}
 
 Status LinearParts::Pack(const std::vector<Weight>& weights, Part* part, uint64_t* bytes) {
   const int64_t k = weights.front().tensor.columns;
@@ -156,6 +167,22 @@ void LinearParts::Multiply(int64_t first, int64_t end, const ProductRows& produc
       cpu::RunExactGemm(isa_, gemm);
     }
   }
+}
+
+// What is not packed is unpacked anew in every call, and goes with all rows at once.
+void LinearParts::MultiplyShare(const Lane& lane, const ProductRows& product) const noexcept {
+  const int64_t unit = product.rows > kUnitRows ? kUnitPanels : 1;
+  const int64_t units = DivideUp(panels_, unit);
+  const int64_t piece = PieceOf(lane, units, unit * panel_bytes(), product.rows);
+  if (any_plain_) {
+    return SharePieces(lane, units, piece, [&](int64_t first, int64_t end) {
+      Multiply(first * unit, end * unit, product);
+    });
+  }
+  ShareGrid(lane, units, product.rows, piece,
+            [&](int64_t first, int64_t end, int64_t first_row, int64_t end_row) {
+              Multiply(first * unit, end * unit, RowRun(product, first_row, end_row, k_));
+            });
 }
 
 }  // namespace tenon::quant

@@ -11,6 +11,7 @@
 #include "plugins/quant/common/linear_spec.h"
 #include "plugins/quant/common/weight_arena.h"
 #include "tenon/device.h"
+#include "tenon/op.h"
 
 namespace tenon::quant {
 
@@ -24,6 +25,9 @@ struct ProductRows {
   int64_t out_column;               // where `out` begins; its residual begins with column 0
   float* scratch;                   // of the lane
 };
+
+// Rows [first, end) of `all`, whose inputs are k wide.
+ProductRows RowRun(const ProductRows& all, int64_t first, int64_t end, int64_t k);
 
 // The stacked matrices of one linear, ready to be multiplied. The output columns are counted in
 // panels of 16, each matrix beginning with one of its own; the bits of a value do not depend on how
@@ -54,6 +58,9 @@ class LinearParts {
 
   // Panels [first, end) of all matrices. Any thread.
   void Multiply(int64_t first, int64_t end, const ProductRows& product) const noexcept;
+
+  // This lane's share of all panels.
+  void MultiplyShare(const Lane& lane, const ProductRows& product) const noexcept;
 
  private:
   struct Part {

@@ -8,12 +8,14 @@
 
 namespace tenon::quant {
 
+// Up to so many rows the time of a product goes into reading weights.
+inline constexpr int64_t kUnitRows = 16;
+
 // How many of `count` equal parts of a product, each with `bytes` of weights, are claimed at once:
 // few, so that the lanes end together, but more than a claim costs.
 inline int64_t PieceOf(const Lane& lane, int64_t count, int64_t bytes, int64_t rows) {
-  constexpr int64_t kFewRows = 16;  // up to here the time goes into reading weights
   constexpr int64_t kClaimBytes = 16384;
-  if (rows > kFewRows) return std::max(count / (lane.count * 32), int64_t{1});
+  if (rows > kUnitRows) return std::max(count / (lane.count * 32), int64_t{1});
   return std::max(
       {count / (lane.count * 64), kClaimBytes / std::max(bytes, int64_t{1}), int64_t{1}});
 }
@@ -30,6 +32,25 @@ void SharePieces(const Lane& lane, int64_t count, int64_t piece, Work work) noex
        first = shared + lane.Claim() * piece) {
     work(first, std::min(first + piece, count));
   }
+}
+
+// Rows that one call multiplies where there are many: their rounded inputs stay in L2.
+inline constexpr int64_t kRunRows = 128;
+
+// The same for `count` parts of all `rows`, cut into runs of at most kRunRows rows: calls
+// work(first part, end part, first row, end row). Lanes go through one run after another, so that
+// what they wait for at the end is little of the whole.
+template <typename Work>
+void ShareGrid(const Lane& lane, int64_t count, int64_t rows, int64_t piece, Work work) noexcept {
+  const int64_t runs = (rows + kRunRows - 1) / kRunRows;
+  SharePieces(lane, count * runs, piece, [&](int64_t first, int64_t end) {
+    while (first < end) {
+      const int64_t run = first / count, before = run * count;
+      const int64_t stop = std::min(end, before + count);
+      work(first - before, stop - before, rows * run / runs, rows * (run + 1) / runs);
+      first = stop;
+    }
+  });
 }
 
 }  // namespace tenon::quant
