@@ -20,7 +20,7 @@ constexpr int kPair = 2;  // panels at a time
 constexpr int R = kInt8PanelRows;
 
 struct Scratch {
-  alignas(64) uint8_t u[kChunkBlocks][8][kPair][4 * R];  // [block, group, panel]
+  alignas(64) uint8_t u[kPair][kChunkBlocks][8][4 * R];  // [panel, block, group]
   alignas(64) float d[kChunkBlocks][2][kPair][R];        // [block, half; d[1] may be m, panel]
   alignas(64) float sums[kRunTokens][kPair * R];
 };
@@ -35,11 +35,13 @@ struct Chunk {
 struct WideTile {
   const Int8Block* x[kTileTokens];  // the chunk's first block of each
   int64_t blocks;
-  bool first;                // chunk
+  const uint8_t* u[kPair];   // unpacked codes: [block, group]
   int64_t next;              // blocks from x to the next tile's
   const uint8_t* ahead;      // weights to be fetched
   int64_t ahead_step;        // bytes of it a block
-  float (*sums)[kPair * R];  // of the tile's tokens
+  bool first, last;          // chunk
+  float (*sums)[kPair * R];  // of the tile's tokens, but for the last chunk
+  int64_t token, row, rows;  // of the product: where the tile goes
 };
 
 // Lines of the next pair's weights that a tile fetches in a block: all of them in four or five.
@@ -50,7 +52,8 @@ void Expand(const Source& source, const Chunk& chunk, int panel, Scratch* to) {
   for (int64_t b = 0; b < chunk.count; ++b) {
     Weights w;
     source.Load(chunk.first + b, &w);
-    for (int g = 0; g < 8; ++g) _mm512_store_si512(to->u[b][g][panel], w.u[g]);
+    for (int g = 0; g < 8 && Source::kKind.bits < 8; ++g)
+      _mm512_store_si512(to->u[panel][b][g], w.u[g]);
     _mm512_store_ps(to->d[b][0][panel], w.d[0]);
     if constexpr (Source::kKind.halves) _mm512_store_ps(to->d[b][1][panel], w.d[1]);
     if constexpr (Source::kKind.minimum) _mm512_store_ps(to->d[b][1][panel], w.m);
@@ -74,8 +77,8 @@ template <Int8Kind kKind, int T>
   }
 #pragma GCC unroll 8
   for (int g = half * kGroups; g < (half + 1) * kGroups; ++g) {
-    const __m512i u0 = _mm512_load_si512(scratch.u[b][g][0]);
-    const __m512i u1 = _mm512_load_si512(scratch.u[b][g][1]);
+    const __m512i u0 = _mm512_load_si512(tile.u[0] + (b * 8 + g) * 64);
+    const __m512i u1 = _mm512_load_si512(tile.u[1] + (b * 8 + g) * 64);
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) {
       const __m512i q = _mm512_set1_epi32(LoadInt32(tile.x[t][b].q + 4 * g));
@@ -107,8 +110,20 @@ template <int T>
   }
 }
 
+template <int T>
+void StoreTile(const Epilogue& epilogue, const WideTile& tile, const __m512 (&acc)[T][kPair]) {
+  for (int p = 0; p < kPair && p * R < tile.rows; ++p) {
+    const int64_t rows = std::min<int64_t>(R, tile.rows - p * R);
+    const __mmask16 valid = static_cast<__mmask16>((1u << rows) - 1);
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      Store(epilogue, tile.token + t, tile.row + p * R, valid, acc[t][p]);
+    }
+  }
+}
+
 template <Int8Kind kKind, int T>
-void RunTile(const Scratch& scratch, const WideTile& tile) {
+void RunTile(const Scratch& scratch, const WideTile& tile, const Epilogue& epilogue) {
   __m512 acc[T][kPair];
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) {
@@ -126,6 +141,7 @@ void RunTile(const Scratch& scratch, const WideTile& tile) {
     if constexpr (kKind.halves) AddGroups<kKind, T>(scratch, tile, b, 1, acc);
     if constexpr (kKind.minimum) AddMinimum<T>(scratch, tile, b, acc);
   }
+  if (tile.last) return StoreTile<T>(epilogue, tile, acc);
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) {
     for (int p = 0; p < kPair; ++p) _mm512_store_ps(tile.sums[t] + p * R, acc[t][p]);
@@ -133,20 +149,21 @@ void RunTile(const Scratch& scratch, const WideTile& tile) {
 }
 
 template <Int8Kind kKind>
-void RunTileOf(int64_t tokens, const Scratch& scratch, const WideTile& tile) {
+void RunTileOf(int64_t tokens, const Scratch& scratch, const WideTile& tile,
+               const Epilogue& epilogue) {
   switch (tokens) {
     case 1:
-      return RunTile<kKind, 1>(scratch, tile);
+      return RunTile<kKind, 1>(scratch, tile, epilogue);
     case 2:
-      return RunTile<kKind, 2>(scratch, tile);
+      return RunTile<kKind, 2>(scratch, tile, epilogue);
     case 3:
-      return RunTile<kKind, 3>(scratch, tile);
+      return RunTile<kKind, 3>(scratch, tile, epilogue);
     case 4:
-      return RunTile<kKind, 4>(scratch, tile);
+      return RunTile<kKind, 4>(scratch, tile, epilogue);
     case 5:
-      return RunTile<kKind, 5>(scratch, tile);
+      return RunTile<kKind, 5>(scratch, tile, epilogue);
     default:
-      return RunTile<kKind, kTileTokens>(scratch, tile);
+      return RunTile<kKind, kTileTokens>(scratch, tile, epilogue);
   }
 }
 
@@ -167,41 +184,40 @@ class Wide {
     const uint8_t* data = static_cast<const uint8_t*>(gemm_.panels) + row / R * panel_bytes_;
     ahead_ = data + kPair * panel_bytes_;
     ahead_end_ = ahead_ + kPair * panel_bytes_;
+    WideTile tile;
+    tile.row = row;
+    tile.rows = std::min<int64_t>(kPair * R, gemm_.rows - row);
     for (Chunk chunk{0, 0}; chunk.first < blocks_; chunk.first += chunk.count) {
       // Chunks of equal length.
       const int64_t left = (blocks_ - chunk.first + kChunkBlocks - 1) / kChunkBlocks;
       chunk.count = (blocks_ - chunk.first + left - 1) / left;
-      for (int p = 0; p < kPair && row + p * R < gemm_.rows; ++p) {
-        const uint8_t* panel = data + p * panel_bytes_;
+      for (int p = 0; p < kPair; ++p) {
+        // Without a second panel the first one's products are formed twice.
+        const uint8_t* panel = data + (p * R < tile.rows ? p * panel_bytes_ : 0);
         Expand(PackedSource<kType>{{panel, panel + codes_}}, chunk, p, &scratch_);
+        // Codes of 8 bits are used where they lie.
+        tile.u[p] = kKind.bits == 8 ? panel + codes_ + chunk.first * 8 * 64 : scratch_.u[p][0][0];
       }
-      RunChunk(token, tokens, chunk);
-    }
-    for (int p = 0; p < kPair && row + p * R < gemm_.rows; ++p) {
-      const int64_t first = row + p * R;
-      const int64_t rows = std::min<int64_t>(R, gemm_.rows - first);
-      const __mmask16 valid = static_cast<__mmask16>((1u << rows) - 1);
-      for (int64_t t = 0; t < tokens; ++t) {
-        Store(gemm_.epilogue, token + t, first, valid, _mm512_load_ps(scratch_.sums[t] + p * R));
-      }
+      tile.blocks = chunk.count;
+      tile.first = chunk.first == 0;
+      tile.last = left == 1;
+      RunChunk(token, tokens, chunk, tile);
     }
   }
 
   // Tiles of nearly equal size: 32 tokens are 6 + 6 + 5 + 5 + 5 + 5.
-  void RunChunk(int64_t token, int64_t tokens, const Chunk& chunk) {
+  void RunChunk(int64_t token, int64_t tokens, const Chunk& chunk, WideTile& tile) {
     for (int64_t t = 0, size = 0; t < tokens; t += size) {
       const int64_t tiles = (tokens - t + kTileTokens - 1) / kTileTokens;
       size = (tokens - t + tiles - 1) / tiles;
-      WideTile tile;
       for (int64_t i = 0; i < size; ++i) tile.x[i] = TokenRow(token + t + i) + chunk.first;
-      tile.blocks = chunk.count;
-      tile.first = chunk.first == 0;
       tile.next = size * blocks_;
       tile.ahead_step = ahead_ < ahead_end_ ? TileLines(kKind) * 64 : 0;
       tile.ahead = ahead_;
       ahead_ += chunk.count * tile.ahead_step;
       tile.sums = scratch_.sums + t;
-      RunTileOf<kKind>(size, scratch_, tile);
+      tile.token = token + t;
+      RunTileOf<kKind>(size, scratch_, tile, gemm_.epilogue);
     }
   }
 
