@@ -13,10 +13,12 @@ void QuantizeInt8Generic(const float* x, int64_t k, Int8Block* out);
 void QuantizeInt8Avx2(const float* x, int64_t k, Int8Block* out);
 void QuantizeInt8Avx512(const float* x, int64_t k, Int8Block* out);
 
+// Below it 127 / a could overflow; such a block counts as zeros.
+static constexpr float kTiny = 1e-30f;
+
 // Sets scale and returns what to multiply x with; 0 means that q is to be all zeros.
 // `magnitude` holds the bits of max |x|: as integers they order finite < infinity < NaN.
 static inline float BlockScale(uint32_t magnitude, Int8Block* out) {
-  constexpr float kTiny = 1e-30f;  // below it 127 / a could overflow; such a block counts as zeros
   if (magnitude >= 0x7f800000u) {
     out->scale = FloatFromBits(0x7fc00000u);
     return 0.0f;
