@@ -323,22 +323,39 @@ TEST(Int8Gemm, AddsBiasAndResidualInPlace) {
 }
 
 TEST(QuantizeInt8, EveryLevelGivesTheSameBlocks) {
-  std::vector<float> x = RandomFloats(32 * 9, 16);
+  // Fours of blocks with a strange one among them, then without.
+  std::vector<float> x = RandomFloats(32 * 17, 16);
   for (int i = 32; i < 64; ++i) x[static_cast<size_t>(i)] = 0.0f;
   for (int i = 64; i < 96; ++i) x[static_cast<size_t>(i)] *= 1e-38f;
   for (int i = 96; i < 128; ++i) x[static_cast<size_t>(i)] *= 1e37f;
   x[130] = std::numeric_limits<float>::infinity();
   x[165] = -std::numeric_limits<float>::quiet_NaN();
-  std::vector<Int8Block> expected(9), blocks(9);
-  QuantizeInt8(Isa::kGeneric, x.data(), 32 * 9, expected.data());
+  std::vector<Int8Block> expected(17), blocks(17);
+  QuantizeInt8(Isa::kGeneric, x.data(), 32 * 17, expected.data());
   EXPECT_EQ(expected[1].scale, 0.0f);
   EXPECT_EQ(expected[2].scale, 0.0f);
   EXPECT_TRUE(std::isnan(expected[4].scale));
   EXPECT_TRUE(std::isnan(expected[5].scaled_sum));
   for (Isa isa : LevelsHere()) {
-    QuantizeInt8(isa, x.data(), 32 * 9, blocks.data());
+    QuantizeInt8(isa, x.data(), 32 * 17, blocks.data());
     for (size_t b = 0; b < blocks.size(); ++b) {
       EXPECT_EQ(std::memcmp(&blocks[b], &expected[b], offsetof(Int8Block, unused)), 0)
+          << LevelOf(isa).name << " block " << b;
+    }
+  }
+}
+
+TEST(QuantizeInt8, AColumnHasTheBlocksOfItsRows) {
+  constexpr int64_t kRows = 11, kStride = 3 * 32;
+  const std::vector<float> x = RandomFloats(kRows * kStride, 18);
+  for (Isa isa : LevelsHere()) {
+    std::vector<Int8Block> rows(kRows * 3), column(kRows * 3);
+    for (int64_t t = 0; t < kRows; ++t) {
+      QuantizeInt8(isa, x.data() + t * kStride + 32, 32, &rows[static_cast<size_t>(3 * t + 1)]);
+    }
+    QuantizeInt8Column(isa, {x.data() + 32, kStride, kRows, &column[1], 3});
+    for (size_t b = 0; b < rows.size(); ++b) {
+      EXPECT_EQ(std::memcmp(&column[b], &rows[b], offsetof(Int8Block, unused)), 0)
           << LevelOf(isa).name << " block " << b;
     }
   }

@@ -44,4 +44,12 @@ void QuantizeInt8(Isa isa, const float* x, int64_t k, Int8Block* out) {
   }
 }
 
+void QuantizeInt8Column(Isa isa, const Int8Column& column) {
+  if (isa == Isa::kAvx512) return QuantizeInt8ColumnAvx512(column);
+  for (int64_t row = 0; row < column.rows; ++row) {
+    QuantizeInt8(isa, column.x + row * column.x_stride, kInt8BlockValues,
+                 column.out + row * column.out_stride);
+  }
+}
+
 }  // namespace tenon::cpu

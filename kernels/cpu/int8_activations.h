@@ -28,4 +28,16 @@ constexpr int64_t Int8Blocks(int64_t k) { return k / kInt8BlockValues; }
 // Quantises one row. All levels give the same bits. REQUIRES: k is a multiple of 32.
 void QuantizeInt8(Isa isa, const float* x, int64_t k, Int8Block* out);
 
+// One block of each of several rows.
+struct Int8Column {
+  const float* x;
+  int64_t x_stride;  // floats from one row to the next
+  int64_t rows;
+  Int8Block* out;
+  int64_t out_stride;  // blocks
+};
+
+// With the bits of QuantizeInt8.
+void QuantizeInt8Column(Isa isa, const Int8Column& column);
+
 }  // namespace tenon::cpu

@@ -48,15 +48,14 @@ inline __m128i ReduceMax4(const __m512i* v) {
   return _mm_max_epu32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-// to[i] = lanes i of a, b, c, d, four blocks apart.
-inline void StoreColumns(__m128i a, __m128i b, __m128i c, __m128i d, int32_t* to) {
-  constexpr int kStride = sizeof(Int8Block) / sizeof(int32_t);
+// to[i * stride] = lanes i of a, b, c, d.
+inline void StoreColumns(__m128i a, __m128i b, __m128i c, __m128i d, int32_t* to, int64_t stride) {
   const __m128i ab0 = _mm_unpacklo_epi32(a, b), ab1 = _mm_unpackhi_epi32(a, b);
   const __m128i cd0 = _mm_unpacklo_epi32(c, d), cd1 = _mm_unpackhi_epi32(c, d);
   const __m128i columns[4] = {_mm_unpacklo_epi64(ab0, cd0), _mm_unpackhi_epi64(ab0, cd0),
                               _mm_unpacklo_epi64(ab1, cd1), _mm_unpackhi_epi64(ab1, cd1)};
   for (int i = 0; i < 4; ++i) {
-    _mm_store_si128(reinterpret_cast<__m128i*>(to + i * kStride), columns[i]);
+    _mm_store_si128(reinterpret_cast<__m128i*>(to + i * stride), columns[i]);
   }
 }
 
@@ -80,12 +79,14 @@ inline __m128i SumsOfTwo(__m512i q) {
   return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-// Four blocks, so that what there is once a block is done in the lanes of one vector.
-[[gnu::always_inline]] inline void QuantizeFour(const float* x, Int8Block* out) {
+// Four blocks x_step floats apart, so that what there is once a block is done in the lanes of one
+// vector.
+[[gnu::always_inline]] inline void QuantizeFour(const float* x, int64_t x_step, Int8Block* out,
+                                                int64_t step) {
   const __m512i sign = _mm512_set1_epi32(0x7fffffff);
   __m512 values[8];
   __m512i magnitudes[4];
-  for (int i = 0; i < 8; ++i) values[i] = _mm512_loadu_ps(x + 16 * i);
+  for (int i = 0; i < 8; ++i) values[i] = _mm512_loadu_ps(x + i / 2 * x_step + i % 2 * 16);
   for (int i = 0; i < 4; ++i) {
     const __m512i low = _mm512_and_si512(_mm512_castps_si512(values[2 * i]), sign);
     const __m512i high = _mm512_and_si512(_mm512_castps_si512(values[2 * i + 1]), sign);
@@ -97,7 +98,7 @@ inline __m128i SumsOfTwo(__m512i q) {
   const __m128i infinity = _mm_set1_epi32(0x7f800000);
   if (_mm_cmplt_epi32_mask(largest, infinity) != 15 ||
       _mm_cmp_ps_mask(a, _mm_set1_ps(kTiny), _CMP_LT_OQ) != 0) {
-    for (int i = 0; i < 4; ++i) QuantizeBlock(x + 32 * i, out + i);
+    for (int i = 0; i < 4; ++i) QuantizeBlock(x + i * x_step, out + i * step);
     return;
   }
   const __m128 limit = _mm_set1_ps(127.0f);
@@ -111,8 +112,8 @@ inline __m128i SumsOfTwo(__m512i q) {
     // Lanes of 16 bytes hold four values of each half of each block: put them in order.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m512i blocks = _mm512_permutexvar_epi32(order, q);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(out[i].q), _mm512_castsi512_si256(blocks));
-    _mm256_store_si256(reinterpret_cast<__m256i*>(out[i + 1].q),
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out[i * step].q), _mm512_castsi512_si256(blocks));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out[(i + 1) * step].q),
                        _mm512_extracti64x4_epi64(blocks, 1));
   }
   const __m128 ab = _mm_castsi128_ps(sums[0]), cd = _mm_castsi128_ps(sums[1]);
@@ -125,17 +126,32 @@ inline __m128i SumsOfTwo(__m512i q) {
   };
   const __m128 scaled_sum = _mm_mul_ps(scale, _mm_cvtepi32_ps(sum));
   int32_t* to = reinterpret_cast<int32_t*>(&out->scale);
+  const int64_t stride = step * int64_t{sizeof(Int8Block) / sizeof(int32_t)};
   StoreColumns(_mm_castps_si128(scale), _mm_castps_si128(scaled_sum), minus(sum, 3), minus(sum, 4),
-               to);
-  StoreColumns(minus(sum, 7), minus(first, 5), minus(last, 5), none, to + 4);
+               to, stride);
+  StoreColumns(minus(sum, 7), minus(first, 5), minus(last, 5), none, to + 4, stride);
 }
 
 }  // namespace
 
 void QuantizeInt8Avx512(const float* x, int64_t k, Int8Block* out) {
   int64_t i = 0;
-  for (; i + 128 <= k; i += 128, out += 4) QuantizeFour(x + i, out);
+  for (; i + 128 <= k; i += 128, out += 4) QuantizeFour(x + i, 32, out, 1);
   for (; i < k; i += 32) QuantizeBlock(x + i, out++);
+}
+
+void QuantizeInt8ColumnAvx512(const Int8Column& column) {
+  const float* x = column.x;
+  Int8Block* out = column.out;
+  int64_t row = 0;
+  for (; row + 4 <= column.rows; row += 4) {
+    QuantizeFour(x, column.x_stride, out, column.out_stride);
+    x += 4 * column.x_stride;
+    out += 4 * column.out_stride;
+  }
+  for (; row < column.rows; ++row, x += column.x_stride, out += column.out_stride) {
+    QuantizeBlock(x, out);
+  }
 }
 
 }  // namespace tenon::cpu

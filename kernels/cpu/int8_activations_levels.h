@@ -12,6 +12,7 @@ namespace tenon::cpu {
 void QuantizeInt8Generic(const float* x, int64_t k, Int8Block* out);
 void QuantizeInt8Avx2(const float* x, int64_t k, Int8Block* out);
 void QuantizeInt8Avx512(const float* x, int64_t k, Int8Block* out);
+void QuantizeInt8ColumnAvx512(const Int8Column& column);
 
 // Below it 127 / a could overflow; such a block counts as zeros.
 static constexpr float kTiny = 1e-30f;

@@ -147,15 +147,17 @@ void FusedLinear::MultiplyGlu(int64_t unit, const cpu::Int8Block* quantized, int
   product.out_column = unit * kStride;
   product.out.out_stride = kStride;
   parts_.Multiply(unit * kPanels, (unit + 1) * kPanels, product);
+  const bool rounded = params_.rounded_out != 0;
   for (int64_t row = first_row; row < end_row; ++row) {
     float* gate = scratch + (row - first_row) * kStride;
-    if (params_.rounded_out == 0) {
-      glu_(gate, gate + kUnitColumns, kUnitColumns, RowOf<float>(out_, row) + unit * kUnitColumns);
-      continue;
-    }
-    glu_(gate, gate + kUnitColumns, kUnitColumns, gate);
-    cpu::QuantizeInt8(isa_, gate, kUnitColumns, RowOf<cpu::Int8Block>(out_, row) + unit);
+    glu_(gate, gate + kUnitColumns, kUnitColumns,
+         rounded ? gate : RowOf<float>(out_, row) + unit * kUnitColumns);
   }
+  if (!rounded) return;
+  static_assert(kUnitColumns == cpu::kInt8BlockValues);
+  cpu::QuantizeInt8Column(
+      isa_, {scratch, kStride, product.rows, RowOf<cpu::Int8Block>(out_, first_row) + unit,
+             out_.row_bytes / int64_t{sizeof(cpu::Int8Block)}});
 }
 
 void FusedLinear::Run(const Batch& batch, const Lane& lane) noexcept {
