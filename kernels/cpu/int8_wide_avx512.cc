@@ -111,9 +111,11 @@ template <int T>
 }
 
 template <int T>
-void StoreTile(const Epilogue& epilogue, const WideTile& tile, const __m512 (&acc)[T][kPair]) {
-  for (int p = 0; p < kPair && p * R < tile.rows; ++p) {
-    const int64_t rows = std::min<int64_t>(R, tile.rows - p * R);
+[[gnu::always_inline]] inline void StoreTile(const Epilogue& epilogue, const WideTile& tile,
+                                             const __m512 (&acc)[T][kPair]) {
+#pragma GCC unroll 2
+  for (int p = 0; p < kPair; ++p) {
+    const int64_t rows = std::clamp<int64_t>(tile.rows - p * R, 0, R);
     const __mmask16 valid = static_cast<__mmask16>((1u << rows) - 1);
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) {
