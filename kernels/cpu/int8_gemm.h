@@ -26,6 +26,8 @@ struct Int8Gemm {
   Epilogue epilogue;
   // Null, or [tokens]: blocks from x to a token's row, instead of one row behind the other.
   const int64_t* x_offsets = nullptr;
+  // Panels that the caller multiplies next, to be fetched meanwhile; null: those behind `panels`.
+  const void* next = nullptr;
 };
 
 // Allocates nothing; any thread.

@@ -92,6 +92,17 @@ static inline int32_t LoadInt32(const int8_t* p) {
   return word;
 }
 
+// What is fetched while the panel at `data` is multiplied: what lies kAheadBytes behind it, in
+// these panels or, past their end, in the next ones.
+static inline const uint8_t* AheadOf(const Int8Gemm& gemm, const uint8_t* data,
+                                     int64_t panel_bytes) {
+  const int64_t panels = (gemm.rows + kInt8PanelRows - 1) / kInt8PanelRows;
+  const uint8_t* end = static_cast<const uint8_t*>(gemm.panels) + panels * panel_bytes;
+  const uint8_t* ahead = data + kAheadBytes;
+  if (gemm.next == nullptr || ahead < end) return ahead;
+  return static_cast<const uint8_t*>(gemm.next) + (ahead - end);
+}
+
 // Some consecutive panels.
 struct Int8Group {
   const uint8_t* data;
@@ -113,7 +124,7 @@ static inline int64_t RunTiles(const Int8Gemm& gemm, const Int8Group& group, int
     const uint8_t* data = group.data;
     for (int64_t row = 0; row < group.rows; row += kInt8PanelRows, data += panel_bytes) {
       const typename L::template Packed<kType> source{{data, data + codes}};
-      const Int8Tile tile{x, blocks, data + kAheadBytes, panel_bytes / blocks};
+      const Int8Tile tile{x, blocks, AheadOf(gemm, data, panel_bytes), panel_bytes / blocks};
       const int64_t rows = group.rows - row < kInt8PanelRows ? group.rows - row : kInt8PanelRows;
       L::template Tile<decltype(source), kTokens>(source, tile, gemm.epilogue, token,
                                                   group.row + row, rows);

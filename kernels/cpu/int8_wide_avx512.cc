@@ -185,6 +185,9 @@ class Wide {
   void RunPair(int64_t token, int64_t tokens, int64_t row) {
     const uint8_t* data = static_cast<const uint8_t*>(gemm_.panels) + row / R * panel_bytes_;
     ahead_ = data + kPair * panel_bytes_;
+    if (row + kPair * R >= gemm_.rows && gemm_.next != nullptr) {
+      ahead_ = static_cast<const uint8_t*>(gemm_.next);
+    }
     ahead_end_ = ahead_ + kPair * panel_bytes_;
     WideTile tile;
     tile.row = row;

@@ -9,7 +9,6 @@
 #include "kernels/cpu/int8_panels.h"
 #include "plugins/quant/native/late_add.h"
 #include "plugins/quant/native/linear.h"
-#include "plugins/quant/native/pieces.h"
 #include "plugins/quant/native/quantize.h"
 
 namespace tenon::quant {
@@ -136,17 +135,27 @@ const cpu::Int8Block* FusedLinear::Inputs(int32_t rows, const Lane& lane) noexce
   return RoundInputs(workspace_, rows, k_, lane, round);
 }
 
-void FusedLinear::MultiplyGlu(int64_t unit, const cpu::Int8Block* quantized, int64_t first_row,
-                              int64_t end_row, float* scratch) const noexcept {
+void FusedLinear::MultiplyGlu(const GridPiece& piece, const cpu::Int8Block* quantized,
+                              float* scratch) const noexcept {
   constexpr int64_t kPanels = 2 * LinearParts::kUnitPanels;
   constexpr int64_t kStride = 2 * kUnitColumns;
   ProductRows product{};
-  product.rows = end_row - first_row;
-  product.quantized = quantized + first_row * cpu::Int8Blocks(k_);
+  product.rows = piece.end_row - piece.first_row;
+  product.quantized = quantized + piece.first_row * cpu::Int8Blocks(k_);
   product.out.out = scratch;
-  product.out_column = unit * kStride;
   product.out.out_stride = kStride;
-  parts_.Multiply(unit * kPanels, (unit + 1) * kPanels, product);
+  for (int64_t unit = piece.first; unit < piece.end; ++unit) {
+    const int64_t next = unit + 1 < piece.end ? unit + 1 : piece.next;
+    product.out_column = unit * kStride;
+    parts_.Multiply(unit * kPanels, (unit + 1) * kPanels, next * kPanels, product);
+    Activate(unit, piece.first_row, piece.end_row, scratch);
+  }
+}
+
+// Of the product of one unit, [rows, gate and up columns] at `scratch`.
+void FusedLinear::Activate(int64_t unit, int64_t first_row, int64_t end_row,
+                           float* scratch) const noexcept {
+  constexpr int64_t kStride = 2 * kUnitColumns;
   const bool rounded = params_.rounded_out != 0;
   for (int64_t row = first_row; row < end_row; ++row) {
     float* gate = scratch + (row - first_row) * kStride;
@@ -156,7 +165,7 @@ void FusedLinear::MultiplyGlu(int64_t unit, const cpu::Int8Block* quantized, int
   if (!rounded) return;
   static_assert(kUnitColumns == cpu::kInt8BlockValues);
   cpu::QuantizeInt8Column(
-      isa_, {scratch, kStride, product.rows, RowOf<cpu::Int8Block>(out_, first_row) + unit,
+      isa_, {scratch, kStride, end_row - first_row, RowOf<cpu::Int8Block>(out_, first_row) + unit,
              out_.row_bytes / int64_t{sizeof(cpu::Int8Block)}});
 }
 
@@ -174,11 +183,7 @@ void FusedLinear::Run(const Batch& batch, const Lane& lane) noexcept {
   const int64_t units = parts_.panels() / kPanels;
   const int64_t piece = PieceOf(lane, units, kPanels * parts_.panel_bytes(), rows);
   ShareGrid(lane, units, rows, piece,
-            [&](int64_t first, int64_t end, int64_t first_row, int64_t end_row) {
-              for (; first < end; ++first) {
-                MultiplyGlu(first, quantized, first_row, end_row, scratch);
-              }
-            });
+            [&](const GridPiece& at) { MultiplyGlu(at, quantized, scratch); });
 }
 
 }  // namespace tenon::quant

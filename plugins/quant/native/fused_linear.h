@@ -11,6 +11,7 @@
 #include "plugins/quant/common/linear_spec.h"
 #include "plugins/quant/common/weight_arena.h"
 #include "plugins/quant/native/linear_parts.h"
+#include "plugins/quant/native/pieces.h"
 #include "plugins/quant/native/row_norm.h"
 #include "plugins/quant/native/workspace.h"
 #include "tenon/device.h"
@@ -61,8 +62,9 @@ class FusedLinear final : public Op {
 
   Status ReadSpec(Host& host, const OpSpec& spec);
   const cpu::Int8Block* Inputs(int32_t rows, const Lane& lane) noexcept;
-  void MultiplyGlu(int64_t unit, const cpu::Int8Block* quantized, int64_t first_row,
-                   int64_t end_row, float* scratch) const noexcept;
+  void MultiplyGlu(const GridPiece& piece, const cpu::Int8Block* quantized,
+                   float* scratch) const noexcept;
+  void Activate(int64_t unit, int64_t first_row, int64_t end_row, float* scratch) const noexcept;
 
   NativeWorkspace& workspace_;
   cpu::Isa isa_;

@@ -134,7 +134,17 @@ Status LinearParts::LoadInterleaved(const LinearSpec& spec, uint64_t* bytes) {
   return status;
 }
 
-void LinearParts::Multiply(int64_t first, int64_t end, const ProductRows& product) const noexcept {
+const void* LinearParts::PanelAt(int64_t n) const noexcept {
+  for (const Part& part : parts_) {
+    const int64_t inside = n - part.first_panel;
+    if (!part.packed || inside < 0 || inside >= DivideUp(part.rows, part.panel_rows)) continue;
+    return static_cast<const uint8_t*>(part.data) + inside * part.panel_bytes;
+  }
+  return nullptr;
+}
+
+void LinearParts::Multiply(int64_t first, int64_t end, int64_t next,
+                           const ProductRows& product) const noexcept {
   for (const Part& part : parts_) {
     const int64_t panels = DivideUp(part.rows, part.panel_rows);
     const int64_t from = std::max(first - part.first_panel, int64_t{0});
@@ -149,8 +159,12 @@ void LinearParts::Multiply(int64_t first, int64_t end, const ProductRows& produc
     if (out.residual != nullptr) out.residual += column;
     const uint8_t* data = static_cast<const uint8_t*>(part.data);
     if (part.packed) {
-      cpu::RunInt8Gemm(isa_, {part.type, data + from * part.panel_bytes, count, k_,
-                              product.quantized, product.rows, out});
+      cpu::Int8Gemm gemm{
+          part.type, data + from * part.panel_bytes, count, k_, product.quantized, product.rows,
+          out};
+      gemm.next =
+          PanelAt(to == panels && part.first_panel + to < end ? part.first_panel + to : next);
+      cpu::RunInt8Gemm(isa_, gemm);
     } else {
       cpu::ExactGemm gemm{product.x,
                           product.x_stride,
@@ -175,14 +189,14 @@ void LinearParts::MultiplyShare(const Lane& lane, const ProductRows& product) co
   const int64_t units = DivideUp(panels_, unit);
   const int64_t piece = PieceOf(lane, units, unit * panel_bytes(), product.rows);
   if (any_plain_) {
-    return SharePieces(lane, units, piece, [&](int64_t first, int64_t end) {
-      Multiply(first * unit, end * unit, product);
+    return SharePieces(lane, units, piece, [&](int64_t first, int64_t end, int64_t next) {
+      Multiply(first * unit, end * unit, next * unit, product);
     });
   }
-  ShareGrid(lane, units, product.rows, piece,
-            [&](int64_t first, int64_t end, int64_t first_row, int64_t end_row) {
-              Multiply(first * unit, end * unit, RowRun(product, first_row, end_row, k_));
-            });
+  ShareGrid(lane, units, product.rows, piece, [&](const GridPiece& at) {
+    Multiply(at.first * unit, at.end * unit, at.next * unit,
+             RowRun(product, at.first_row, at.end_row, k_));
+  });
 }
 
 }  // namespace tenon::quant

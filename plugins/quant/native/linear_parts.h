@@ -56,8 +56,10 @@ class LinearParts {
   bool any_packed() const { return any_packed_; }
   bool any_plain() const { return any_plain_; }
 
-  // Panels [first, end) of all matrices. Any thread.
-  void Multiply(int64_t first, int64_t end, const ProductRows& product) const noexcept;
+  // Panels [first, end) of all matrices, while packed panel `next` and those behind it are fetched.
+  // Any thread.
+  void Multiply(int64_t first, int64_t end, int64_t next,
+                const ProductRows& product) const noexcept;
 
   // This lane's share of all panels.
   void MultiplyShare(const Lane& lane, const ProductRows& product) const noexcept;
@@ -77,6 +79,8 @@ class LinearParts {
     cpu::BlockScales scales;  // never of a packed one
   };
 
+  // Where packed panel n lies; null where there is no such.
+  const void* PanelAt(int64_t n) const noexcept;
   // Packs `weights` in turn, kUnitPanels of each, into a part that has the rows of all.
   Status Pack(const std::vector<Weight>& weights, Part* part, uint64_t* bytes);
   Status LoadBiases(const std::vector<const Weight*>& biases, Part* part, uint64_t* bytes);
