@@ -42,7 +42,7 @@ RequestLimits LimitsOf(const EngineParts& parts) {
 Engine::Engine(const EngineParts& parts)
     : parts_(parts),
       limits_(LimitsOf(parts)),
-      blocks_(*parts.program, parts.prefix_cache && parts.shared_pages),
+      blocks_(*parts.program, parts.prefix_cache && parts.shared_pages, parts.offload),
       builder_(parts.program->Limits().max_tokens, parts.program->Limits().max_sequences,
                parts.program->Limits().max_logit_rows, std::max(1, parts.program->Memory().pages)),
       picks_(*parts.program, *parts.device, parts_.decoding, parts.vocabulary,

@@ -25,7 +25,8 @@ struct EngineParts {
   int32_t adapters = 0;       // that a request can choose from
   bool shared_pages = false;  // attention can read pages that several sequences refer to
   bool prefix_cache = false;  // keep full blocks for requests that begin alike; needs the above
-  int32_t audit_steps = 0;    // for tests: Audit() must hold after so many steps each; 0: never
+  OffloadStore* offload = nullptr;  // where blocks go that there is no room for; may be null
+  int32_t audit_steps = 0;  // for tests: Audit() must hold after so many steps each; 0: never
 };
 
 struct EngineStats {
@@ -72,6 +73,10 @@ class Engine {
   // requests submitted since the last step are not counted.
   int32_t Running() const { return static_cast<int32_t>(running_.size()); }
   int32_t Waiting() const { return static_cast<int32_t>(waiting_.size()); }
+
+  // Blocks that went to the offload store and came back, so far.
+  int64_t OffloadedBlocks() const { return blocks_.Offloaded(); }
+  int64_t RestoredBlocks() const { return blocks_.Restored(); }
 
   // Requests to come find nothing of what was computed so far. For measurements.
   void ForgetPrefixes() { blocks_.Forget(); }

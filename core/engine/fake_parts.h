@@ -116,6 +116,7 @@ class FakeDevice final : public Device {
     for (uint64_t i = 0; nanoseconds != nullptr && i < steps.size; ++i) nanoseconds[i] += 1000;
     for (const Step& step : steps) step.op->Run(batch, {0, 1, nullptr, &pieces, nullptr, nullptr});
     most_tokens = std::max(most_tokens, batch.tokens);
+    all_tokens += batch.tokens;
     return fail ? Status::kInternal : Status::kOk;
   }
   void ParallelFor(int64_t count, void (*fn)(void*, int64_t) noexcept,
@@ -125,6 +126,7 @@ class FakeDevice final : public Device {
 
   bool fail = false;
   int32_t most_tokens = 0;
+  int64_t all_tokens = 0;
 
  private:
   int32_t page_;
@@ -215,7 +217,7 @@ class FakeDrafter final : public Drafter {
 // All of the above, and a Program over them.
 struct FakeEngine {
   FakeEngine(const ProgramLimits& limits, int32_t page_tokens, bool drafts,
-             bool shared_pages = true, bool prefix_cache = true)
+             bool shared_pages = true, bool prefix_cache = true, OffloadStore* offload = nullptr)
       : device(page_tokens), attention(device, page_tokens) {
     ProgramList list;
     const auto value = [&](const char* name, RowSet rows, int32_t columns) {
@@ -258,6 +260,7 @@ struct FakeEngine {
     parts.adapters = kAdapters;
     parts.shared_pages = shared_pages;
     parts.prefix_cache = prefix_cache;
+    parts.offload = offload;
     parts.audit_steps = 1000;
     engine = std::make_unique<Engine>(parts);
   }

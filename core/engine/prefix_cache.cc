@@ -42,6 +42,16 @@ bool PrefixCache::Insert(int32_t block, const PrefixKey& key, const PrefixOwner&
   return true;
 }
 
+void PrefixCache::PrefixOf(int32_t block, std::vector<int32_t>* tokens) const {
+  uint64_t blocks = 0;
+  for (int32_t at = block; at >= 0; at = Parent(at)) ++blocks;
+  tokens->resize(blocks * block_tokens_);
+  for (int32_t at = block; at >= 0; at = Parent(at)) {
+    const int32_t* mine = tokens_.data() + static_cast<uint64_t>(at) * block_tokens_;
+    std::copy_n(mine, block_tokens_, tokens->data() + --blocks * block_tokens_);
+  }
+}
+
 void PrefixCache::Erase(int32_t block) {
   TENON_CHECK(Holds(block));
   int32_t* link = &Head(At(block).key);

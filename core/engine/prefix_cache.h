@@ -32,7 +32,11 @@ class PrefixCache {
   void Clear();
 
   bool Holds(int32_t block) const { return At(block).held; }
-  int32_t Parent(int32_t block) const { return At(block).parent; }  // REQUIRES: Holds(block)
+  int32_t Parent(int32_t block) const { return At(block).parent; }     // REQUIRES: Holds(block)
+  const PrefixKey& Key(int32_t block) const { return At(block).key; }  // REQUIRES: the same
+  const PrefixOwner& Owner(int32_t block) const { return At(block).owner; }  // REQUIRES: the same
+  // All tokens of the prefix that the block ends. REQUIRES: Holds(block).
+  void PrefixOf(int32_t block, std::vector<int32_t>* tokens) const;
   int32_t Size() const { return size_; }
 
  private:

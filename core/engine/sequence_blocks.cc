@@ -15,11 +15,14 @@ PrefixOwner OwnerOf(const Sequence& sequence) {
 
 }  // namespace
 
-SequenceBlocks::SequenceBlocks(Program& program, bool prefix_cache)
+SequenceBlocks::SequenceBlocks(Program& program, bool prefix_cache, OffloadStore* offload)
     : program_(program), page_(program.Memory().page_tokens), pool_(program.Memory().pages) {
   if (!prefix_cache || page_ <= 0 || page_ >= program.Limits().max_context) return;
   cache_.emplace(pool_.Total(), page_);
-  secret_ = NewPrefixSecret();
+  secret_ = offload != nullptr ? offload->Secret() : NewPrefixSecret();
+  if (offload == nullptr) return;
+  offload_ = offload;
+  page_bytes_.resize(program.PageBytes());
 }
 
 // Who holds a block holds those before it: the shared ones come first.
@@ -57,16 +60,16 @@ int32_t SequenceBlocks::Adoptable(const Sequence& sequence) const {
 // runs can be looked for from anywhere.
 PrefixMatch SequenceBlocks::Match(Sequence& sequence) const {
   const int32_t most = Adoptable(sequence);
-  const auto at = [&](int32_t block) {
-    return cache_->Peek(sequence.keys[static_cast<size_t>(block) + 1]);
-  };
+  const auto key = [&](int32_t block) { return sequence.keys[static_cast<size_t>(block) + 1]; };
   int32_t& found = sequence.matched_blocks;
   found = std::min(found, most);
-  while (found > 0 && at(found - 1) < 0) --found;
-  while (found < most && at(found) >= 0) ++found;
+  while (found > 0 && !Has(key(found - 1))) --found;
+  while (found < most && Has(key(found))) ++found;
   const std::ranges::iota_view<int32_t, int32_t> all(0, found);
-  const auto used = std::ranges::partition_point(
-      all, [&](int32_t block) { return pool_.References(at(block)) > 0; });
+  const auto used = std::ranges::partition_point(all, [&](int32_t i) {
+    const int32_t block = cache_->Peek(key(i));
+    return block >= 0 && pool_.References(block) > 0;
+  });
   return {found * page_, static_cast<int32_t>(used - all.begin())};
 }
 
@@ -80,13 +83,59 @@ void SequenceBlocks::Adopt(Sequence& sequence) {
     pool_.Share(parent);
     sequence.blocks.push_back(parent);
   }
+  if (offload_ != nullptr) {
+    while (static_cast<int32_t>(sequence.blocks.size()) < most && Restore(sequence)) {
+    }
+    // The last ones are to go first.
+    for (size_t i = sequence.blocks.size(); i > 0; --i) offload_->Touch(sequence.keys[i]);
+  }
   sequence.kept_blocks = static_cast<int32_t>(sequence.blocks.size());
   sequence.computed = sequence.kept_blocks * page_;
 }
 
+bool SequenceBlocks::Has(const PrefixKey& key) const {
+  return cache_->Peek(key) >= 0 || (offload_ != nullptr && offload_->Has(key));
+}
+
 int32_t SequenceBlocks::Take() {
-  if (const int32_t going = pool_.NextToGo(); going >= 0) cache_->Erase(going);
+  if (const int32_t going = pool_.NextToGo(); going >= 0) {
+    if (offload_ != nullptr) Offload(going);
+    cache_->Erase(going);
+  }
   return pool_.Take();
+}
+
+void SequenceBlocks::Offload(int32_t block) {
+  const PrefixKey& key = cache_->Key(block);
+  if (offload_->Has(key)) return offload_->Touch(key);
+  if (program_.ReadPage(block, page_bytes_.data()) != Status::kOk) return;
+  cache_->PrefixOf(block, &prefix_);
+  offload_->Put(key, cache_->Owner(block), {prefix_.data(), prefix_.size()},
+                {page_bytes_.data(), page_bytes_.size()});
+  ++offloaded_;
+}
+
+// The next block of the sequence from the store; false: there is none, or no room.
+bool SequenceBlocks::Restore(Sequence& sequence) {
+  const size_t at = sequence.blocks.size();
+  const PrefixKey& key = sequence.keys[at + 1];
+  if (!offload_->Has(key) || pool_.Free() == 0) return false;
+  const int32_t block = Take();
+  const Span<const int32_t> prefix = {sequence.tokens.data(),
+                                      (at + 1) * static_cast<uint64_t>(page_)};
+  const bool whole =
+      offload_->Get(key, OwnerOf(sequence), prefix, {page_bytes_.data(), page_bytes_.size()}) &&
+      program_.WritePage(block, page_bytes_.data()) == Status::kOk &&
+      cache_->Insert(block, key, OwnerOf(sequence), at == 0 ? -1 : sequence.blocks[at - 1],
+                     TokensOf(sequence, static_cast<int32_t>(at)));
+  if (!whole) {
+    pool_.Release(block);
+    return false;
+  }
+  pool_.Keep(block);
+  sequence.blocks.push_back(block);
+  ++restored_;
+  return true;
 }
 
 bool SequenceBlocks::Copy(Sequence& sequence, size_t block) {
@@ -154,6 +203,7 @@ void SequenceBlocks::Release(Sequence& sequence) {
 void SequenceBlocks::Forget() {
   if (!cache_) return;
   cache_->Clear();
+  if (offload_ != nullptr) offload_->Clear();
   for (int32_t block = 0; block < pool_.Total(); ++block) pool_.Unkeep(block);
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/engine/block_pool.h"
+#include "core/engine/offload_store.h"
 #include "core/engine/prefix_cache.h"
 #include "core/engine/sequence.h"
 #include "core/program/program.h"
@@ -30,10 +31,13 @@ class SequenceBlocks {
  public:
   // `prefix_cache`: full blocks are kept when their sequence ends, for others that begin alike.
   // Heeded only where a sequence has several blocks. REQUIRES: then pages may be shared.
-  SequenceBlocks(Program& program, bool prefix_cache);
+  // `offload`: where kept blocks go that the pool has no room for; may be null, outlives this.
+  SequenceBlocks(Program& program, bool prefix_cache, OffloadStore* offload = nullptr);
 
   int32_t Total() const { return pool_.Total(); }
-  int32_t Free() const { return pool_.Free(); }  // empty ones, and kept ones that nobody uses
+  int32_t Free() const { return pool_.Free(); }     // empty ones, and kept ones that nobody uses
+  int64_t Offloaded() const { return offloaded_; }  // blocks written so far
+  int64_t Restored() const { return restored_; }    // blocks read so far
   int32_t Kept() const { return cache_ ? cache_->Size() : 0; }
   // Of the sequence's blocks, those that others hold too.
   int32_t Shared(const Sequence& sequence) const;
@@ -55,7 +59,7 @@ class SequenceBlocks {
   void Keep(Sequence& sequence);
   void Release(Sequence& sequence);
 
-  // Nobody finds what was computed so far.
+  // Nobody finds what was computed so far, offloaded or not.
   void Forget();
 
   // Whether the pool's counts are `held` (references by block), and the cache is sound.
@@ -64,6 +68,9 @@ class SequenceBlocks {
  private:
   bool Copy(Sequence& sequence, size_t block);
   int32_t Take();
+  void Offload(int32_t block);
+  bool Restore(Sequence& sequence);
+  bool Has(const PrefixKey& key) const;
   bool AuditCache() const;
   int32_t Adoptable(const Sequence& sequence) const;
   Span<const int32_t> TokensOf(const Sequence& sequence, int32_t block) const;
@@ -73,6 +80,11 @@ class SequenceBlocks {
   BlockPool pool_;
   std::optional<PrefixCache> cache_;
   PrefixSecret secret_{};
+  OffloadStore* offload_ = nullptr;
+  int64_t offloaded_ = 0;
+  int64_t restored_ = 0;
+  std::vector<char> page_bytes_;
+  std::vector<int32_t> prefix_;
 };
 
 }  // namespace tenon::core

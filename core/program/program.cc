@@ -277,6 +277,32 @@ Status Program::CopyPage(int32_t from, int32_t to) {
   return Status::kOk;
 }
 
+uint64_t Program::PageBytes() const {
+  uint64_t bytes = 0;
+  for (const KvPages& pages : pages_) bytes += pages.page_bytes;
+  return bytes;
+}
+
+Status Program::ReadPage(int32_t page, char* to) const {
+  for (const KvPages& pages : pages_) {
+    const char* from = pages.base + static_cast<uint64_t>(page) * pages.page_bytes;
+    const Status status = device_.Copy(to, from, pages.page_bytes, CopyKind::kToHost);
+    if (status != Status::kOk) return status;
+    to += pages.page_bytes;
+  }
+  return Status::kOk;
+}
+
+Status Program::WritePage(int32_t page, const char* from) const {
+  for (const KvPages& pages : pages_) {
+    char* to = pages.base + static_cast<uint64_t>(page) * pages.page_bytes;
+    const Status status = device_.Copy(to, from, pages.page_bytes, CopyKind::kToDevice);
+    if (status != Status::kOk) return status;
+    from += pages.page_bytes;
+  }
+  return Status::kOk;
+}
+
 int32_t Program::Meetings() const {
   return static_cast<int32_t>(std::count_if(steps_.begin(), steps_.end(),
                                             [](const Step& s) { return s.meet_before != 0; }));

@@ -86,6 +86,11 @@ class Program {
   // Copies page `from` to page `to` in every layer.
   Status CopyPage(int32_t from, int32_t to);
 
+  // K and V of a page, layer after layer, to and from host memory.
+  uint64_t PageBytes() const;
+  Status ReadPage(int32_t page, char* to) const;  // REQUIRES: `to` holds PageBytes()
+  Status WritePage(int32_t page, const char* from) const;
+
   // Starts or stops adding up the time of each op.
   void SetTiming(bool on) { SampleTiming(on ? 1 : 0); }
   // Times every n-th run alone, which costs so much less; 0: none. Nanoseconds() are theirs.
