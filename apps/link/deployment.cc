@@ -16,6 +16,8 @@ namespace {
 // With the heartbeats' 200 ms and the fleet's ticks this holds the promise of 2 s.
 constexpr double kDeadS = 1.8;
 constexpr auto kListenWithin = std::chrono::seconds(10);
+// A process that dies closes its socket before it can be reaped.
+constexpr auto kDieWithin = std::chrono::milliseconds(500);
 // A step that takes so long never ends.
 constexpr double kHopelessS = 120;
 constexpr size_t kMostDeaths = 3;
@@ -101,7 +103,8 @@ void Deployment::Judge(Place& place, bool judge) {
   } else {
     const LinkState link = place.client->Link();
     if (!link.lost.empty()) {
-      place.killed = "broke its link";
+      if (place.lost == Clock::time_point()) place.lost = Clock::now();
+      if (Clock::now() - place.lost > kDieWithin) place.killed = "broke its link";
     } else if (judge && link.silence_s > kDeadS) {
       place.killed = fmt::format("was silent for {:.1f} s", link.silence_s);
     } else if (place.client->State().step_age_s > kHopelessS) {

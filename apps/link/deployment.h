@@ -61,8 +61,9 @@ class Deployment {
     std::unique_ptr<WorkerProcess> process;
     std::shared_ptr<RemoteClient> client;
     Clock::time_point started;
-    bool joined = false;  // the group
-    std::string killed;   // why it was killed here
+    Clock::time_point lost;  // since when its link is; epoch: it is not
+    bool joined = false;     // the group
+    std::string killed;      // why it was killed here
   };
   using Text = Result<std::shared_ptr<const openai::ModelText>>;
 

@@ -184,6 +184,7 @@ void Supervisor::Run(std::promise<Result<void>> started) {
     for (size_t i = 0; i < places_.size(); ++i) ReturnToBefore(i);
     DropOld();
     Show();
+    link::RemoteClient::Sweep();
     if (!stop_by_) continue;
     int64_t open = 0;
     for (const Place& place : places_) open += place.current->OpenRequests();
@@ -331,7 +332,7 @@ void Supervisor::EndAll() {
   while (!ended() && Clock::now() < by) Wait();
   places_.clear();
   old_.clear();
-  std::vector<Command> late;
+  link::RemoteClient::Sweep();
   const std::lock_guard lock(mutex_);
   over_ = true;
   commands_.clear();

@@ -334,7 +334,33 @@ void Stream::Lose(std::string why) {
   RemoveHold();
 }
 
-void Stream::OnDone(const grpc::Status&) { self_.reset(); }
+// Streams that are done. The last channel of a process must not end on a thread of gRPC's, which
+// would wait for itself.
+class Graveyard {
+ public:
+  static Graveyard& Get() {
+    static auto* graveyard = new Graveyard();
+    return *graveyard;
+  }
+  void Add(std::shared_ptr<Stream> stream) {
+    const std::lock_guard lock(mutex_);
+    streams_.push_back(std::move(stream));
+  }
+  void Sweep() {
+    std::vector<std::shared_ptr<Stream>> unused;
+    const std::lock_guard lock(mutex_);
+    for (auto& stream : streams_) {
+      if (stream.use_count() == 1) unused.push_back(std::move(stream));
+    }
+    std::erase(streams_, nullptr);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<Stream>> streams_;
+};
+
+void Stream::OnDone(const grpc::Status&) { Graveyard::Get().Add(std::move(self_)); }
 
 class Remote final : public RemoteClient {
  public:
@@ -359,6 +385,8 @@ class Remote final : public RemoteClient {
 };
 
 }  // namespace
+
+void RemoteClient::Sweep() { Graveyard::Get().Sweep(); }
 
 Result<std::shared_ptr<RemoteClient>> RemoteClient::Connect(const Endpoint& endpoint,
                                                             std::function<void()> on_change) {

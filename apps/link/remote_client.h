@@ -28,6 +28,9 @@ class RemoteClient : public EngineClient {
   static Result<std::shared_ptr<RemoteClient>> Connect(const Endpoint& endpoint,
                                                        std::function<void()> on_change);
 
+  // Frees what broken links still hold. To be called now and then, from no callback.
+  static void Sweep();
+
   virtual LinkState Link() const = 0;
 
   // The worker's pipeline as canonical YAML; empty until it serves.

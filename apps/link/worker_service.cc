@@ -113,6 +113,7 @@ class Service final : public WorkerService, public v1::EngineLink::CallbackServi
 void Attachment::Greet(std::shared_ptr<EngineClient> engine, const v1::Hello& hello) {
   {
     const std::lock_guard lock(mutex_);
+    if (closed_) return;
     engine_ = std::move(engine);
     hello_ = hello;
   }
@@ -180,11 +181,12 @@ void Attachment::Close(grpc::Status status) {
     if (!closed_) status_ = std::move(status);
     closed_ = true;
     open.swap(open_);
-    engine = engine_;
+    // The engine's thread may be the last to know this: it must not end the engine too.
+    engine = std::move(engine_);
     FinishIfQuiet();
   }
   for (const auto& [number, one] : open) {
-    if (one.engine_number != 0) engine->Cancel(one.engine_number);
+    if (one.engine_number != 0 && engine != nullptr) engine->Cancel(one.engine_number);
   }
 }
 
@@ -206,7 +208,8 @@ void Attachment::OnReadDone(bool ok) {
       if (found->second.engine_number == 0) {
         found->second.cancel = in_.cancel().choice();
       } else {
-        engine_->Cancel(found->second.engine_number, std::max(in_.cancel().choice(), -1));
+        if (engine_ != nullptr)
+          engine_->Cancel(found->second.engine_number, std::max(in_.cancel().choice(), -1));
       }
       break;
     }
