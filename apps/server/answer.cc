@@ -19,4 +19,14 @@ void HttpAnswer::Fail(const openai::ApiError& error) {
   exchange_->Finish();
 }
 
+void LoggedAnswer::Whole(std::string json) {
+  log_.Info("answer", {{"id", id_}, {"body", json}});
+  to_->Whole(std::move(json));
+}
+
+void LoggedAnswer::Chunk(std::string json) {
+  log_.Info("chunk", {{"id", id_}, {"body", json}});
+  to_->Chunk(std::move(json));
+}
+
 }  // namespace tenon::apps::server

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "apps/server/websocket.h"
 #include "boost/asio/buffer.hpp"
 #include "boost/asio/post.hpp"
 #include "boost/asio/write.hpp"
@@ -160,12 +161,29 @@ void Connection::OnHead(size_t bytes) {
     // A body that nobody reads cannot be told from the next request.
     return StartRefusal(std::move(*verdict_.refusal), head_.keep_alive && !head_.HasBody());
   }
+  if (verdict_.route->upgrades) return Upgrade(text);
   if (!head_.HasBody()) return StartTurn("");
   state_ = State::kBody;
   body_.emplace(text, limits_.body_bytes);
   Deadline(&read_deadline_, limits_.body);
   if (head_.expects_continue && in_.empty()) return SendContinue();
   ReadBody();
+}
+
+void Connection::Upgrade(const std::string& head) {
+  if (!IsWebSocketRequest(head_) || head_.HasBody()) {
+    Response refusal = ErrorResponse(MakeError(426, "this path speaks WebSocket, version 13 only"));
+    refusal.fields.emplace_back("Upgrade", "websocket");
+    refusal.fields.emplace_back("Sec-WebSocket-Version", "13");
+    return StartRefusal(std::move(refusal), head_.keep_alive && !head_.HasBody());
+  }
+  // Frames may come only behind the server's consent.
+  if (reading_ || !in_.empty()) return Refuse({400, "bytes before the WebSocket is open"});
+  state_ = State::kClosed;
+  timer_.cancel();
+  crowd_.Leave(*this);
+  StartWebSocket(machine_, std::move(socket_), head, MakeRequest(), *verdict_.route, front_,
+                 crowd_);
 }
 
 void Connection::SendContinue() {

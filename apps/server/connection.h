@@ -45,6 +45,7 @@ class Connection : public Wire, public Member, public std::enable_shared_from_th
   void ReadHead();
   void OnHead(size_t bytes);
   void ReadBody();
+  void Upgrade(const std::string& head);
   void SendContinue();
   void StartTurn(std::string body);
   void Refuse(const FramingError& error);

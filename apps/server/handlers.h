@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -9,6 +10,9 @@
 #include "apps/link/fleet.h"
 #include "apps/openai/api.h"
 #include "apps/server/exchange.h"
+#include "apps/server/jobs.h"
+#include "apps/server/log.h"
+#include "apps/server/metrics.h"
 #include "apps/server/router.h"
 
 namespace tenon::apps::server {
@@ -17,16 +21,23 @@ namespace tenon::apps::server {
 struct HandlerParts {
   openai::Api* api = nullptr;
   Fleet* fleet = nullptr;
-  // Runs a job of an exchange on a thread that may take its time; what it throws costs the exchange
-  // an error 500.
-  std::function<void(const std::shared_ptr<Exchange>& exchange, std::function<void()> job)> work;
+  Metrics* metrics = nullptr;
+  Log* log = nullptr;
+  int64_t most_waiting = 0;  // calls; more are refused before their bodies are read
+  bool log_prompts = false;
+  // Run a job of an exchange on a thread that may take its time, or minutes; what it throws costs
+  // the exchange an error 500.
+  using Run =
+      std::function<void(const std::shared_ptr<Exchange>& exchange, std::function<void()> job)>;
+  Run work;
+  Run slow_work;
   std::function<bool()> draining;
 };
 
 // What each route does. Thread: any.
 class Handlers {
  public:
-  explicit Handlers(HandlerParts parts) : parts_(std::move(parts)) {}
+  Handlers(HandlerParts parts, const JobLimits& jobs) : parts_(std::move(parts)), jobs_(jobs) {}
 
   // Everything that can be asked for; the only list of it.
   static std::span<const Route> Routes();
@@ -38,14 +49,31 @@ class Handlers {
   void Tokenize(To exchange) { StartCall(openai::Endpoint::kTokenize, exchange); }
   void Detokenize(To exchange) { StartCall(openai::Endpoint::kDetokenize, exchange); }
   void Models(To exchange);
+  void Model(To exchange);
   void Health(To exchange);
   void Ready(To exchange);
   void Version(To exchange);
+  void MetricsText(To exchange);
+  void Reload(To exchange);
+  void Page(To exchange);
+  void WebSocket(To exchange);
+  void StartJob(To exchange);
+  void PollJob(To exchange);
+  void DeleteJob(To exchange);
+
+  Jobs& jobs() { return jobs_; }
+  const Jobs& jobs() const { return jobs_; }
 
  private:
   void StartCall(openai::Endpoint endpoint, To exchange);
+  void CallNow(openai::Endpoint endpoint, To exchange);
+  bool IsFull(To exchange) const;
+  void LogPrompt(To exchange) const;
 
   HandlerParts parts_;
+  Jobs jobs_;
+  std::atomic<int64_t> queued_ = 0;  // calls whose bodies are not read yet
+  std::atomic<bool> reloading_ = false;
 };
 
 }  // namespace tenon::apps::server

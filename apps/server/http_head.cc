@@ -45,7 +45,7 @@ std::optional<FramingError> ParseRequestLine(std::string_view line, RequestHead*
   const std::string_view version = line.substr(second + 1);
   if (!IsToken(method) || method.size() > kMostMethodBytes) return Bad("the method is malformed");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-    return Bad("the version is neither HTTP/1.1 nor HTTP/1.0");
+    return Bad("the version is neither 1.1 nor 1.0");
   }
   if (target.empty() || target[0] != '/') return Bad("the target is not a path");
   const bool plain = std::all_of(target.begin(), target.end(),
@@ -126,7 +126,7 @@ std::optional<FramingError> CheckFraming(RequestHead* out) {
   if (out->chunked && out->body_bytes) {
     return Bad("Transfer-Encoding and Content-Length exclude each other");
   }
-  if (out->chunked && out->http_1_0) return Bad("HTTP/1.0 has no Transfer-Encoding");
+  if (out->chunked && out->http_1_0) return Bad("version 1.0 has no Transfer-Encoding");
   return std::nullopt;
 }
 

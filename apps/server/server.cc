@@ -23,6 +23,8 @@ using boost::system::error_code;
 
 // How long a stop waits for connections to be told.
 constexpr auto kStopTime = std::chrono::seconds(2);
+// Between two looks at jobs and engines.
+constexpr auto kLookTime = std::chrono::milliseconds(100);
 // Before accepting again where the system has no more file descriptors.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
@@ -36,7 +38,7 @@ class HttpServer : public Server, public Front {
   uint16_t Port() const override { return port_; }
   uint16_t AdminPort() const override { return admin_port_; }
   void Drain() override { draining_ = true; }
-  bool Drained() const override { return draining_ && exchanges_ == 0; }
+  bool Drained() const override { return draining_ && exchanges_ == 0 && !handlers_.jobs().Busy(); }
   void Stop() override;
 
   const ConnectionLimits& Limits() const override { return options_.limits; }
@@ -57,13 +59,21 @@ class HttpServer : public Server, public Front {
   Result<uint16_t> Open(const asio::ip::address& address, uint16_t port, bool admin);
   void Accept(Door& door);
   void RunMachine();
+  void Look();
   void Guarded(const std::shared_ptr<Exchange>& exchange, const std::function<void()>& job);
+  HandlerParts::Run RunIn(asio::thread_pool& pool) {
+    return [this, &pool](const std::shared_ptr<Exchange>& exchange, std::function<void()> job) {
+      asio::post(pool, [this, exchange, job = std::move(job)] { Guarded(exchange, job); });
+    };
+  }
 
   const ServerOptions options_;
   const ServerParts parts_;
   const std::shared_ptr<asio::io_context> machine_;
   asio::executor_work_guard<asio::io_context::executor_type> guard_;
+  asio::steady_timer look_;
   asio::thread_pool pool_;
+  asio::thread_pool slow_pool_{1};
   Crowd crowd_;
   Handlers handlers_;
   Gate gate_;
@@ -74,6 +84,7 @@ class HttpServer : public Server, public Front {
   uint16_t admin_port_ = 0;
   std::atomic<int64_t> exchanges_ = 0;
   std::atomic<bool> draining_ = false;
+  std::atomic<bool> stopping_ = false;
   bool stopped_ = false;
 };
 
@@ -82,14 +93,13 @@ HttpServer::HttpServer(const ServerOptions& options, const ServerParts& parts)
       parts_(parts),
       machine_(std::make_shared<asio::io_context>(options.io_threads)),
       guard_(machine_->get_executor()),
+      look_(*machine_),
       pool_(static_cast<size_t>(options.work_threads)),
       crowd_(options.connections),
-      handlers_({parts.api, parts.fleet,
-                 [this](const std::shared_ptr<Exchange>& exchange, std::function<void()> job) {
-                   asio::post(pool_,
-                              [this, exchange, job = std::move(job)] { Guarded(exchange, job); });
-                 },
-                 [this] { return draining_.load(); }}),
+      handlers_({parts.api, parts.fleet, parts.metrics, parts.log, options.most_waiting,
+                 options.log_prompts, RunIn(pool_), RunIn(slow_pool_),
+                 [this] { return draining_.load(); }},
+                options.jobs),
       gate_(Handlers::Routes(), *parts.keys, options.admin_port.has_value(),
             options.limits.body_bytes) {}
 
@@ -120,6 +130,7 @@ Result<void> HttpServer::Listen() {
   }
   for (int i = 0; i < options_.io_threads; ++i) threads_.emplace_back([this] { RunMachine(); });
   for (auto& door : doors_) Accept(*door);
+  Look();
   return {};
 }
 
@@ -158,6 +169,24 @@ void HttpServer::Accept(Door& door) {
       });
 }
 
+// What has to be done several times a second.
+void HttpServer::Look() {
+  look_.expires_after(kLookTime);
+  look_.async_wait([this](error_code stopped) {
+    if (stopped) return;
+    handlers_.jobs().Tick();
+    asio::post(pool_, [this] {
+      try {
+        parts_.metrics->Look(*parts_.fleet);
+        if (parts_.trace != nullptr) parts_.trace->Look(*parts_.fleet);
+      } catch (const std::exception& error) {
+        parts_.log->Warn("exception", {{"where", "look"}, {"type", typeid(error).name()}});
+      }
+      if (!stopping_) Look();
+    });
+  });
+}
+
 void HttpServer::RunMachine() {
   while (true) {
     try {
@@ -190,6 +219,7 @@ void HttpServer::Handle(const Route& route, const std::shared_ptr<Exchange>& exc
 }
 
 void HttpServer::OnAnswered(const Answered& answered) {
+  parts_.metrics->OnAnswered(answered);
   parts_.log->Info("http", {{"id", answered.id},
                             {"method", answered.method},
                             {"route", answered.route},
@@ -206,6 +236,8 @@ std::string HttpServer::Url() const { return fmt::format("http://{}:{}", host_, 
 void HttpServer::Stop() {
   if (std::exchange(stopped_, true)) return;
   draining_ = true;
+  stopping_ = true;
+  asio::post(*machine_, [this] { look_.cancel(); });
   for (auto& door : doors_) {
     asio::post(*machine_, [&door] {
       error_code error;
@@ -219,6 +251,7 @@ void HttpServer::Stop() {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   } while (crowd_.size() > 0 && std::chrono::steady_clock::now() < until);
   pool_.join();
+  slow_pool_.join();
   guard_.reset();
   machine_->stop();
   for (std::thread& thread : threads_) thread.join();

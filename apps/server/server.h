@@ -10,7 +10,10 @@
 #include "apps/openai/api.h"
 #include "apps/server/api_keys.h"
 #include "apps/server/front.h"
+#include "apps/server/jobs.h"
 #include "apps/server/log.h"
+#include "apps/server/metrics.h"
+#include "apps/server/trace.h"
 
 namespace tenon::apps::server {
 
@@ -21,8 +24,11 @@ struct ServerOptions {
   bool insecure = false;               // allows other machines without keys
   size_t connections = 1024;
   int io_threads = 2;
-  int work_threads = 2;  // that read requests' bodies
+  int work_threads = 2;         // that read requests' bodies
+  int64_t most_waiting = 1024;  // calls: as AdmissionLimits::waiting_requests
+  bool log_prompts = false;
   ConnectionLimits limits;
+  JobLimits jobs;
 };
 
 // What a server serves; all of it outlives the server.
@@ -31,6 +37,8 @@ struct ServerParts {
   Fleet* fleet = nullptr;
   const ApiKeys* keys = nullptr;
   Log* log = nullptr;
+  Metrics* metrics = nullptr;
+  Trace* trace = nullptr;  // may stay so
 };
 
 // The HTTP front end: listens, and answers until it ends.

@@ -213,14 +213,15 @@ TEST(Server, LetsNobodyElseInWithoutAKey) {
   testing::FakeFleet fleet;
   ApiKeys none;
   Log log("/dev/null");
+  Metrics metrics("tenon");
   ServerOptions options;
   options.host = "0.0.0.0";
   options.port = 0;
-  const auto refused = Server::Start(options, {&api, &fleet, &none, &log});
+  const auto refused = Server::Start(options, {&api, &fleet, &none, &log, &metrics});
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message, HasSubstr("--insecure"));
   options.insecure = true;
-  EXPECT_TRUE(Server::Start(options, {&api, &fleet, &none, &log}).ok());
+  EXPECT_TRUE(Server::Start(options, {&api, &fleet, &none, &log, &metrics}).ok());
 }
 
 }  // namespace

@@ -63,6 +63,13 @@ std::string RawClient::ReadAll(std::chrono::milliseconds time) {
   return out;
 }
 
+void RawClient::Discard() {
+  char buffer[65536];
+  while (recv(socket_, buffer, sizeof(buffer), 0) > 0) {
+  }
+  closed_ = true;
+}
+
 std::string RawClient::ReadUntil(std::string_view mark, std::chrono::milliseconds time) {
   std::string out;
   while (out.find(mark) == std::string::npos && ReadSome(&out, time)) {

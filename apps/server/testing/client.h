@@ -28,6 +28,7 @@ class RawClient {
                         std::chrono::milliseconds time = std::chrono::seconds(10));
   // One response with Content-Length.
   std::string ReadResponse();
+  void Discard();                          // whatever comes, to the end
   bool closed() const { return closed_; }  // by the server
 
  private:

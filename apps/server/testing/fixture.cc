@@ -20,7 +20,7 @@ ServerFixture::ServerFixture(const std::function<void(ServerOptions&)>& change,
   ServerOptions options;
   options.port = 0;
   if (change) change(options);
-  server = Server::Start(options, {&api, &fleet, &api_keys, log.get()}).value();
+  server = Server::Start(options, {&api, &fleet, &api_keys, log.get(), &metrics}).value();
 }
 
 ServerFixture::~ServerFixture() {

@@ -27,6 +27,7 @@ class ServerFixture {
   ApiKeys api_keys;
   std::string log_file;
   std::unique_ptr<Log> log;
+  Metrics metrics{"tenon"};
   std::unique_ptr<Server> server;
 };
 
