@@ -67,6 +67,17 @@ class FakeApi : public openai::Api {
   std::vector<std::shared_ptr<FakeCall>> calls_;
 };
 
+// An engine that only has a state.
+struct FakeEngine : EngineClient {
+  EngineFacts facts;
+  EngineState state;
+  EngineFacts Facts() const override { return facts; }
+  EngineState State() const override { return state; }
+  uint64_t Generate(GenerateRequest, OnGenerateEvent) override { return 0; }
+  void Cancel(uint64_t, int32_t) override {}
+  void Embed(std::vector<std::vector<int32_t>>, OnEmbeddings) override {}
+};
+
 class FakeFleet : public Fleet {
  public:
   std::string why_not;
