@@ -33,6 +33,7 @@ void AddPull(CLI::App& app, int& exit_code);
 void AddCheck(CLI::App& app, int& exit_code);
 void AddNew(CLI::App& app, int& exit_code);
 void AddWorker(CLI::App& app, int& exit_code);
+void AddServe(CLI::App& app, int& exit_code);
 
 // Prints the error to stderr; the exit code that belongs to it.
 int Report(const Error& error);

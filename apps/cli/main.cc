@@ -66,6 +66,7 @@ int Main(int argc, char** argv) {
   AddCheck(app, exit_code);
   AddNew(app, exit_code);
   AddWorker(app, exit_code);
+  AddServe(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
