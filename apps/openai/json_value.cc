@@ -2,7 +2,10 @@
 #include "apps/openai/json_value.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
+
+#include "apps/openai/json_text.h"
 
 namespace tenon::apps::openai {
 namespace {
@@ -143,6 +146,34 @@ bool ParseBody(std::string_view text, int32_t depth, JsonValue* out, ApiError* e
   if (Json::sax_parse(text, &builder)) return true;
   *error = builder.error();
   return false;
+}
+
+void AppendJson(const JsonValue& json, std::string* out) {
+  if (const std::string* string = json.AsString()) return AppendQuoted(*string, out);
+  if (const int64_t* number = json.AsInt()) return AppendNumber(*number, out);
+  if (const double* number = json.AsDouble()) {
+    char digits[32];
+    const auto end = std::to_chars(digits, digits + sizeof digits, *number);
+    out->append(digits, end.ptr);
+  } else if (const JsonValue::Array* array = json.AsArray()) {
+    *out += '[';
+    for (size_t i = 0; i < array->size(); ++i) {
+      if (i > 0) *out += ',';
+      AppendJson((*array)[i], out);
+    }
+    *out += ']';
+  } else if (const JsonValue::Object* object = json.AsObject()) {
+    *out += '{';
+    for (size_t i = 0; i < object->size(); ++i) {
+      if (i > 0) *out += ',';
+      AppendQuoted((*object)[i].first, out);
+      *out += ':';
+      AppendJson((*object)[i].second, out);
+    }
+    *out += '}';
+  } else {
+    *out += json.IsNull() ? "null" : *json.AsBool() ? "true" : "false";
+  }
 }
 
 }  // namespace tenon::apps::openai

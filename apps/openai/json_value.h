@@ -50,4 +50,7 @@ struct JsonValue {
 // that no double holds, a key given twice. Memory in proportion to the text.
 bool ParseBody(std::string_view text, int32_t depth, JsonValue* out, ApiError* error);
 
+// Writes it as ParseBody reads it.
+void AppendJson(const JsonValue& json, std::string* out);
+
 }  // namespace tenon::apps::openai
