@@ -19,6 +19,7 @@ inline constexpr int kUsage = 2;
 inline constexpr int kInterrupted = 130;
 
 void AddRun(CLI::App& app, int& exit_code);
+void AddBatch(CLI::App& app, int& exit_code);
 void AddBench(CLI::App& app, int& exit_code);
 void AddBenchServe(CLI::App& app, int& exit_code);
 void AddScore(CLI::App& app, int& exit_code);

@@ -52,6 +52,7 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = kSuccess;
   AddRun(app, exit_code);
+  AddBatch(app, exit_code);
   AddBench(app, exit_code);
   AddBenchServe(app, exit_code);
   AddScore(app, exit_code);
