@@ -19,15 +19,32 @@ function(tenon_plugin_properties target)
   endif()
 endfunction()
 
-# tenon_plugin_note(TARGET [ID id] [VERSION version] [FAMILIES ...] [ISA ...]): what tenon/plugin_note.h describes. ISA
+# _tenon_cuda_major(OUT LIBS...): the major of the CUDA toolkit where one of LIBS is its (CUDA::cudart_static), or "".
+function(_tenon_cuda_major out)
+  set(${out} "" PARENT_SCOPE)
+  if(NOT "${ARGN}" MATCHES "CUDA::")
+    return()
+  endif()
+  if(CUDAToolkit_VERSION_MAJOR)
+    set(${out} ${CUDAToolkit_VERSION_MAJOR} PARENT_SCOPE)
+  elseif(CMAKE_CUDA_COMPILER_VERSION MATCHES "^([0-9]+)")
+    set(${out} ${CMAKE_MATCH_1} PARENT_SCOPE)
+  endif()
+endfunction()
+
+# tenon_plugin_note(TARGET [ID id] [VERSION version] [FAMILIES ...] [ISA ...] [CUDA major]): what tenon/plugin_note.h
+# describes. CUDA: the major of the toolkit that the plugin links; a host whose driver is older refuses it unopened. ISA
 # is what every file of the plugin is compiled for, as /proc/cpuinfo calls it (avx2, avx512f, amx_int8): a host refuses
 # the plugin unopened on a processor that lacks one of them. What is chosen at run time does not belong there.
 function(tenon_plugin_note target)
-  cmake_parse_arguments(ARG "" "ID;VERSION" "FAMILIES;ISA" ${ARGN})
+  cmake_parse_arguments(ARG "" "ID;VERSION;CUDA" "FAMILIES;ISA" ${ARGN})
   list(JOIN ARG_FAMILIES " " families)
   list(JOIN ARG_ISA " " isa)
   set(TENON_NOTE_TEXT "id=${ARG_ID}\\nversion=${ARG_VERSION}\\nfamilies=${families}\\nisa=${isa}\\n")
-  if(NOT "${ARG_ID}${ARG_VERSION}${families}${isa}" MATCHES "^[A-Za-z0-9_. -]*$")
+  if(NOT "${ARG_CUDA}" STREQUAL "")
+    string(APPEND TENON_NOTE_TEXT "cuda=${ARG_CUDA}\\n")
+  endif()
+  if(NOT "${ARG_ID}${ARG_VERSION}${families}${isa}${ARG_CUDA}" MATCHES "^[A-Za-z0-9_. -]*$")
     message(FATAL_ERROR "tenon_plugin_note(${target}): letters, digits, \".\", \"_\" and \"-\" allowed; saw \"${ARGN}\"")
   endif()
   set(source ${CMAKE_CURRENT_BINARY_DIR}/${target}_note.cc)
@@ -36,7 +53,7 @@ function(tenon_plugin_note target)
 endfunction()
 
 # tenon_add_plugin(NAME SOURCES ... [LIBS ...] [ID ...] [VERSION ...] [FAMILIES ...] [ISA ...]): the plugin NAME.so, made
-# of SOURCES with the public SDK, and its note.
+# of SOURCES with the public SDK, and its note, with CUDA's major where LIBS has one of CMake's CUDA:: libraries.
 function(tenon_add_plugin name)
   cmake_parse_arguments(ARG "" "ID;VERSION" "SOURCES;LIBS;FAMILIES;ISA" ${ARGN})
   if(NOT ARG_SOURCES OR ARG_UNPARSED_ARGUMENTS)
@@ -45,5 +62,6 @@ function(tenon_add_plugin name)
   add_library(${name} MODULE ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE Tenon::sdk ${ARG_LIBS})
   tenon_plugin_properties(${name})
-  tenon_plugin_note(${name} ID "${ARG_ID}" VERSION "${ARG_VERSION}" FAMILIES ${ARG_FAMILIES} ISA ${ARG_ISA})
+  _tenon_cuda_major(cuda ${ARG_LIBS})
+  tenon_plugin_note(${name} ID "${ARG_ID}" VERSION "${ARG_VERSION}" FAMILIES ${ARG_FAMILIES} ISA ${ARG_ISA} CUDA "${cuda}")
 endfunction()

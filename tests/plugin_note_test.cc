@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/plugins/elf_file.h"
+#include "core/plugins/plugin_note.h"
 #include "core/plugins/registry.h"
 #include "core/plugins/report.h"
 #include "tenon/plugin_note.h"
@@ -69,6 +70,35 @@ TEST(PluginNote, KeepsAPluginWithABrokenNoteUnopened) {
   EXPECT_THAT(
       RefusalOf(Spoilt("note_of_many_bytes", 24, 0xffffffff)),
       StartsWith("TN110 note_of_many_bytes.so: malformed description: its note is cut off"));
+}
+
+TEST(PluginNote, KeepsAPluginForANewerCudaUnopened) {
+  EXPECT_THAT(
+      RefusalOf(Fixture("unopened_cuda")),
+      StartsWith("TN105 unopened_cuda.so: not opened: needs CUDA 99, and this machine has "));
+  EXPECT_THAT(RefusalOf(Fixture("unopened_cuda_x")),
+              StartsWith("TN110 unopened_cuda_x.so: malformed description: its note asks for CUDA "
+                         "\"1x\"; a whole number allowed"));
+}
+
+TEST(PluginNote, HoldsCudaAgainstTheDriver) {
+  const auto with = [](const std::string& name, int32_t (*driver)()) {
+    const auto refusal = CheckPluginCuda(Fixture(name), driver);
+    return refusal ? refusal->Text() : "may be opened";
+  };
+  const auto none = [] { return 0; };
+  const auto older = [] { return 12; };
+  const auto same = [] { return 99; };
+  const auto newer = [] { return 100; };
+  EXPECT_EQ(with("unopened_cuda", none),
+            "TN105 unopened_cuda.so: not opened: needs CUDA 99, and this machine has no CUDA "
+            "driver. Install a driver for it, or a build of the plugin for this machine");
+  EXPECT_THAT(with("unopened_cuda", older),
+              HasSubstr("needs CUDA 99, and this machine has a driver for CUDA 12. Install"));
+  EXPECT_EQ(with("unopened_cuda", same), "may be opened");
+  EXPECT_EQ(with("unopened_cuda", newer), "may be opened");
+  EXPECT_EQ(with("noted", none), "may be opened");
+  EXPECT_EQ(with("good", none), "may be opened");
 }
 
 TEST(PluginNote, LetsAPluginForThisProcessorIn) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/plugins/plugin_note.h"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -49,10 +51,21 @@ std::string Missing(const std::string& wanted) {
   return missing;
 }
 
+// "" where the file has no note, or one that is cut off.
 std::string TextOf(const std::string& note) {
   NoteHead head = {};
-  if (note.size() >= sizeof(head)) std::memcpy(&head, note.data(), sizeof(head));
-  return note.size() < sizeof(head) ? "" : note.substr(sizeof(head), head.text_bytes);
+  if (note.size() < sizeof(head)) return "";
+  std::memcpy(&head, note.data(), sizeof(head));
+  if (head.text_bytes > note.size() - sizeof(head)) return "";
+  return note.substr(sizeof(head), head.text_bytes);
+}
+
+int32_t AskCudaDriver() {
+  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return 0;
+  const auto ask = reinterpret_cast<int (*)(int*)>(dlsym(library, "cuDriverGetVersion"));
+  int version = 0;  // 12040 is 12.4
+  return ask != nullptr && ask(&version) == 0 ? version / 1000 : 0;
 }
 
 }  // namespace
@@ -62,6 +75,34 @@ std::optional<std::string> ReadPluginId(const std::string& file) {
   const auto note = ReadElfNote(file, kNoteOwner, kNoteType);
   if (!note) return std::nullopt;
   return ValueOf(TextOf(*note), "id");
+}
+
+int32_t CudaDriverMajor() {
+  static const int32_t major = AskCudaDriver();
+  return major;
+}
+
+std::optional<Refusal> CheckPluginCuda(const std::string& file, int32_t (*driver)()) {
+  const auto note = ReadElfNote(file, kNoteOwner, kNoteType);
+  const std::string wanted = note ? ValueOf(TextOf(*note), "cuda") : "";
+  if (wanted.empty()) return std::nullopt;
+  int32_t major = 0;
+  const auto [end, problem] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), major);
+  const std::string name = FileName(file);
+  if (problem != std::errc() || end != wanted.data() + wanted.size()) {
+    return Refusal{"TN110", file, "",
+                   fmt::format("{}: malformed description: its note asks for CUDA \"{}\"; a whole "
+                               "number allowed",
+                               name, OneLine(wanted, 20)),
+                   "Rebuild it with this SDK"};
+  }
+  const int32_t there = driver();
+  if (there >= major) return std::nullopt;
+  return Refusal{"TN105", file, "",
+                 fmt::format("{}: not opened: needs CUDA {}, and this machine {}", name, major,
+                             there == 0 ? "has no CUDA driver"
+                                        : fmt::format("has a driver for CUDA {}", there)),
+                 "Install a driver for it, or a build of the plugin for this machine"};
 }
 
 std::optional<Refusal> CheckPluginNote(const std::string& file) {

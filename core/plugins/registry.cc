@@ -10,6 +10,7 @@
 #include "core/plugins/descriptor.h"
 #include "core/plugins/library.h"
 #include "core/plugins/nearest.h"
+#include "core/plugins/plugin_note.h"
 
 namespace tenon::core {
 namespace {
@@ -118,6 +119,10 @@ void Registry::AddBuiltIn(PluginEntry entry) {
 
 std::unique_ptr<Refusal> Registry::AddLibrary(const std::string& file, const std::string& as,
                                               int32_t level) {
+  // Here and not in OpenLibrary: `tenon check` looks at plugins that this machine cannot use.
+  if (const auto refusal = CheckPluginCuda(file, &CudaDriverMajor)) {
+    return std::make_unique<Refusal>(*refusal);
+  }
   const auto opened = OpenLibrary(file);
   if (const auto* refusal = std::get_if<Refusal>(&opened)) {
     return std::make_unique<Refusal>(*refusal);

@@ -13,7 +13,8 @@ inline constexpr uint32_t kNoteType = 1;
 
 // The note's description: this, and then `text_bytes` bytes of UTF-8, lines "key=value": id,
 // version, families (separated by spaces), isa (what the whole file is compiled for, as
-// /proc/cpuinfo calls it, separated by spaces). Keys that a host does not know are left alone.
+// /proc/cpuinfo calls it, separated by spaces), cuda (the major of the CUDA toolkit that it links;
+// left out where it links none). Keys that a host does not know are left alone.
 struct NoteHead {
   uint32_t abi;  // kAbiVersion
   uint32_t text_bytes;
