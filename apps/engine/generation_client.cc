@@ -9,6 +9,9 @@
 namespace tenon::apps {
 namespace {
 
+// One step of so many is timed op by op: next to nothing, and enough to tell who takes the time.
+constexpr int32_t kTimedSteps = 16;
+
 GenerateEvent Refusal(Status status, std::string why) {
   GenerateEvent event;
   event.finish = core::FinishReason::kError;
@@ -22,6 +25,7 @@ GenerateEvent Refusal(Status status, std::string why) {
 GenerationClient::GenerationClient(core::Engine& engine, EngineFacts facts,
                                    std::function<void()> after_step)
     : engine_(engine), facts_(std::move(facts)), after_step_(std::move(after_step)) {
+  engine_.SampleTiming(kTimedSteps);
   Publish();
   thread_ = std::thread([this] { Loop(); });
 }
@@ -98,11 +102,7 @@ void GenerationClient::Cancel(uint64_t request, int32_t choice) {
   const std::lock_guard lock(mutex_);
   const auto found = open_.find(request);
   if (found == open_.end()) return;
-  if (choice < 0) {
-    engine_.Cancel(found->second->engine_id);
-  } else {
-    ending_.emplace_back(request, choice);
-  }
+  engine_.Cancel(found->second->engine_id, choice);
   work_ = true;
   changed_.notify_all();
 }
@@ -113,7 +113,6 @@ void GenerationClient::Embed(std::vector<std::vector<int32_t>>, OnEmbeddings don
 
 void GenerationClient::Loop() {
   for (;;) {
-    EndChoices();
     const int64_t wait_us = engine_.Step();
     Settle();
     Publish();
@@ -162,24 +161,6 @@ void GenerationClient::Hear(const Shared& open, const core::TokenEvent& event) {
   }
 }
 
-// The engine ends whole requests: a choice is heard no more, and the request ends with the last.
-void GenerationClient::EndChoices() {
-  std::vector<std::pair<Shared, int32_t>> ending;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [id, choice] : ending_) {
-      const auto found = open_.find(id);
-      if (found != open_.end()) ending.emplace_back(found->second, choice);
-    }
-    ending_.clear();
-  }
-  for (const auto& [open, choice] : ending) {
-    if (choice >= open->choices) continue;
-    Hear(open, {.choice = choice, .top = {}, .finish = core::FinishReason::kCancelled});
-    if (AllEnded(*open)) engine_.Cancel(open->engine_id);
-  }
-}
-
 bool GenerationClient::AllEnded(const Open& open) {
   return std::count(open.ended.begin(), open.ended.end(), true) == open.choices;
 }
@@ -207,23 +188,22 @@ void GenerationClient::Publish() {
   const std::lock_guard lock(mutex_);
   state_.ready = true;
   if (stats.steps != state_.steps) last_step_ = Clock::now();
-  state_.running = 0;
-  state_.waiting = 0;
-  for (const auto& [id, open] : open_) {
-    const auto began =
-        static_cast<int32_t>(std::count(open->began.begin(), open->began.end(), true));
-    const auto ended =
-        static_cast<int32_t>(std::count(open->ended.begin(), open->ended.end(), true));
-    state_.running += began - ended;
-    state_.waiting += open->choices - began;
-  }
+  state_.running = engine_.Running();
+  state_.waiting = engine_.Waiting();
   state_.free_blocks = engine_.FreeBlocks();
   state_.steps = stats.steps;
   state_.prompt_tokens = stats.prompt_tokens;
   state_.output_tokens = stats.output_tokens;
   state_.preemptions = stats.preemptions;
+  state_.prefix_queries = stats.prefix_queries;
+  state_.prefix_hits = stats.prefix_hits;
   state_.draft_tokens = stats.draft_tokens;
   state_.accepted_tokens = stats.accepted_tokens;
+  if (stats.steps % kTimedSteps != 0) return;
+  state_.plugins.clear();
+  for (const core::ComponentTime& time : engine_.TimeByComponent()) {
+    state_.plugins.push_back({Name(time.family), time.component, time.seconds});
+  }
 }
 
 }  // namespace tenon::apps

@@ -8,7 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "apps/engine/engine_client.h"
@@ -51,7 +50,6 @@ class GenerationClient final : public EngineClient {
   Result<core::Request> RequestOf(GenerateRequest request) const;
   void Loop();
   void Hear(const Shared& open, const core::TokenEvent& event);
-  void EndChoices();
   static bool AllEnded(const Open& open);
   void Settle();
   void Deliver();
@@ -67,8 +65,7 @@ class GenerationClient final : public EngineClient {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<uint64_t, Shared> open_;
-  std::vector<std::pair<uint64_t, int32_t>> ending_;  // request and choice
-  bool work_ = false;                                 // something came since the last step began
+  bool work_ = false;  // something came since the last step began
   bool stop_ = false;
   uint64_t next_ = 1;
   EngineState state_;

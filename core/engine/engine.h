@@ -74,6 +74,10 @@ class Engine {
   int32_t Running() const { return static_cast<int32_t>(running_.size()); }
   int32_t Waiting() const { return static_cast<int32_t>(waiting_.size()); }
 
+  // What the steps took, by component; estimated from every n-th step, which alone is timed.
+  void SampleTiming(int32_t every) { parts_.program->SampleTiming(every); }
+  std::vector<ComponentTime> TimeByComponent() const { return parts_.program->TimeByComponent(); }
+
   // Blocks that went to the offload store and came back, so far.
   int64_t OffloadedBlocks() const { return blocks_.Offloaded(); }
   int64_t RestoredBlocks() const { return blocks_.Restored(); }
