@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apps/assemble/linked_in.h"
+#include "apps/assemble/offload.h"
 #include "core/pipeline/needs.h"
 #include "core/program/memory_check.h"
 #include "core/program/prune_rows.h"
@@ -255,6 +256,14 @@ Result<void> Session::Load(const SessionOptions& options) {
   parts.shared_pages =
       pipeline_->Of(Family::kAttention).component->info->capabilities.Has(Capability::kSharedPages);
   parts.prefix_cache = options.prefix_cache && pipeline_->memory.prefix_cache;
+  if (options.prefix_cache && options.purpose == Purpose::kGenerate) {
+    const bool keeps_pages = parts.prefix_cache && parts.shared_pages &&
+                             program_->Memory().page_tokens < program_->Limits().max_context;
+    auto offload = OpenOffload(*pipeline_, *model_, *program_, *parts.device, keeps_pages);
+    TENON_RETURN_IF_ERROR(offload);
+    offload_ = std::move(*offload);
+    parts.offload = offload_.get();
+  }
   engine_ = std::make_unique<core::Engine>(parts);
   return {};
 }

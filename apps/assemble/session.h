@@ -79,6 +79,7 @@ class Session {
   std::unique_ptr<core::Components> components_;
   std::array<Capabilities, kFamilyCount> needs_{};
   std::unique_ptr<core::Program> program_;
+  std::unique_ptr<core::OffloadStore> offload_;
   std::unique_ptr<core::Engine> engine_;
   bool hidden_ = false;  // the Program gives hidden states
   double load_ms_ = 0;

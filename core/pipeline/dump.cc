@@ -72,9 +72,12 @@ std::string Dump(const Pipeline& pipeline) {
   }
   out += "decoding:\n";
   for (const ComponentChoice& choice : pipeline.decoding) out += "  - " + Flow(choice) + "\n";
-  out += fmt::format("memory: {{context_tokens: {}, kv_tokens: {}, prefix_cache: {}}}\n",
-                     AutoOr(pipeline.memory.context_tokens), AutoOr(pipeline.memory.kv_tokens),
-                     pipeline.memory.prefix_cache);
+  const MemoryChoice& memory = pipeline.memory;
+  out += fmt::format(
+      "memory: {{context_tokens: {}, kv_tokens: {}, prefix_cache: {}, offload: {}, "
+      "offload_tokens: {}}}\n",
+      AutoOr(memory.context_tokens), AutoOr(memory.kv_tokens), memory.prefix_cache,
+      Scalar(memory.offload), AutoOr(memory.offload_tokens));
   return out;
 }
 

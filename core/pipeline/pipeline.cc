@@ -28,6 +28,14 @@ constexpr OptionInfo kMemoryOptions[] = {
      "Keep full KV blocks for requests that begin with the same tokens, where attention can share "
      "pages.",
      0, 0, "", ""},
+    {"offload", OptionType::kString, "none",
+     "Where kept blocks go that there is no room for, to come back instead of being computed anew: "
+     "none, auto, or a folder.",
+     0, 0, "", ""},
+    {"offload_tokens", OptionType::kInt, "0",
+     "Most tokens in that folder; 0 or auto: four times the KV slots, and no more than half of the "
+     "space left.",
+     0, 1LL << 40, "", "tokens"},
 };
 
 // From the tree to the Pipeline; goes on after an error, to find them all.
@@ -160,7 +168,15 @@ class Reader {
     const auto options = ReadOptions(MemoryOptions(), "memory", memory, "", &none, diagnostics_);
     if (!options) return;
     const Options view = options->View();
-    out_.memory = {view.Int("context_tokens"), view.Int("kv_tokens"), view.Bool("prefix_cache")};
+    out_.memory = {view.Int("context_tokens"), view.Int("kv_tokens"), view.Bool("prefix_cache"),
+                   std::string(std::string_view(view.Text("offload"))), view.Int("offload_tokens")};
+    const YamlNode* folder = memory->Get("offload");
+    if (out_.memory.offload.empty()) {
+      return Wrong("TN202", folder->mark, "offload is empty; none, auto or a folder allowed");
+    }
+    if (out_.memory.offload != "none" && out_.memory.offload != "auto") {
+      out_.memory.offload = ResolvePath(folder->mark.source->folder, out_.memory.offload);
+    }
   }
 
   void ReadFamily(Family family, const YamlNode* map) {

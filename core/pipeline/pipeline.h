@@ -39,11 +39,14 @@ struct ComponentChoice {
   bool is_default = false;  // the pipeline did not name it
 };
 
-// What core itself is told about memory. 0: auto.
+// What core itself is told about memory. Numbers: 0 is auto.
 struct MemoryChoice {
-  int64_t context_tokens = 0;  // most tokens a sequence may have
-  int64_t kv_tokens = 0;       // KV slots of all sequences together
-  bool prefix_cache = true;    // requests that begin alike share what was computed
+  int64_t context_tokens = 0;    // most tokens a sequence may have
+  int64_t kv_tokens = 0;         // KV slots of all sequences together
+  bool prefix_cache = true;      // requests that begin alike share what was computed
+  std::string offload = "none";  // where blocks go without room: "none", "auto", or a folder as
+                                 // seen from the current one
+  int64_t offload_tokens = 0;    // most tokens there
 };
 
 // One of `plugins:`.

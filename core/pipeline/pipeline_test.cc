@@ -125,7 +125,7 @@ TEST(LoadPipeline, AllErrorsOfAFileAreTold) {
             "    5 |   - {temperature: 1}\n"
             "      |     ^\n"
             "TN201 p.yaml:6:10: unknown option \"tokens\" of memory; it has context_tokens, "
-            "kv_tokens, prefix_cache\n"
+            "kv_tokens, prefix_cache, offload, offload_tokens\n"
             "    6 | memory: {tokens: 5}\n"
             "      |          ^");
 }
@@ -187,10 +187,24 @@ TEST(Dump, IsCompleteAndLoadsAgain) {
             "decoding:\n"
             "  - {use: penalties}\n"
             "  - {use: sampler, temperature: 1}\n"
-            "memory: {context_tokens: auto, kv_tokens: 4096, prefix_cache: true}\n");
+            "memory: {context_tokens: auto, kv_tokens: 4096, prefix_cache: true, "
+            "offload: none, offload_tokens: auto}\n");
   const auto again = LoadFake(pipeline->text);
   ASSERT_TRUE(again.ok()) << again.error().message;
   EXPECT_EQ(again->text, pipeline->text);
+}
+
+TEST(Memory, AnOffloadFolderIsSeenFromTheFile) {
+  const auto pipeline = LoadFake(
+      "model: m\nmemory: {offload: some/place, offload_tokens: 500, prefix_cache: false}\n");
+  ASSERT_TRUE(pipeline.ok()) << pipeline.error().message;
+  EXPECT_THAT(pipeline->memory.offload, testing::EndsWith("some/place"));
+  EXPECT_EQ(pipeline->memory.offload_tokens, 500);
+  EXPECT_FALSE(pipeline->memory.prefix_cache);
+  const auto again = LoadFake(pipeline->text);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ(again->text, pipeline->text);
+  EXPECT_THAT(ErrorOf("model: m\nmemory: {offload: \"\"}\n"), StartsWith("TN202"));
 }
 
 TEST(Dump, StrangeTextsLoadAgain) {
