@@ -109,10 +109,6 @@ class Engine {
   void Fork(Sequence& parent);
   void ForkAll();
   void Settle();
-  void Tell(Sequence& sequence, TokenEvent event);
-  void EndChoice(Sequence& sequence, int32_t choice);
-  void Report(Sequence& sequence, const PickSlot& slot, int32_t first_known);
-  void Finish(Sequence& sequence, FinishReason reason, const char* error = "");
   void FailAll(const char* error);
   void DropFinished();
   Sequence* Find(uint64_t id);
