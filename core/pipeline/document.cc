@@ -106,7 +106,7 @@ const Source& Sources::Add(Source source) { return sources_.emplace_back(std::mo
 const std::vector<std::string>& PipelineKeys() {
   static const auto& keys = *new std::vector<std::string>{
       "model", "extends",   "plugins",  "adapters", "device", "attention",
-      "quant", "scheduler", "parallel", "decoding", "memory"};
+      "quant", "scheduler", "parallel", "decoding", "memory", "serve"};
   return keys;
 }
 

@@ -78,6 +78,7 @@ std::string Dump(const Pipeline& pipeline) {
       "offload_tokens: {}}}\n",
       AutoOr(memory.context_tokens), AutoOr(memory.kv_tokens), memory.prefix_cache,
       Scalar(memory.offload), AutoOr(memory.offload_tokens));
+  out += fmt::format("serve: {{workers: {}}}\n", pipeline.serve.workers);
   return out;
 }
 

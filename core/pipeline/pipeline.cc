@@ -38,6 +38,13 @@ constexpr OptionInfo kMemoryOptions[] = {
      0, 1LL << 40, "", "tokens"},
 };
 
+constexpr OptionInfo kServeOptions[] = {
+    {"workers", OptionType::kInt, "1",
+     "Engines that `tenon serve` runs side by side, each a process with the whole model; requests "
+     "go to one of them by load and by the beginnings of prompts.",
+     1, 64},
+};
+
 // From the tree to the Pipeline; goes on after an error, to find them all.
 class Reader {
  public:
@@ -54,6 +61,7 @@ class Reader {
     ReadModel(root.Get("model"));
     ReadAdapters(root.Get("adapters"));
     ReadMemory(root.Get("memory"));
+    ReadServe(root.Get("serve"));
     for (uint32_t i = 0; i < kFamilyCount; ++i) {
       const auto family = static_cast<Family>(i);
       if (family != Family::kDecoding) ReadFamily(family, root.Get(tenon::Name(family)));
@@ -158,14 +166,21 @@ class Reader {
     }
   }
 
-  void ReadMemory(const YamlNode* memory) {
-    if (memory == nullptr || memory->IsNull()) return;
-    if (!memory->IsMap()) {
-      return Wrong("TN202", memory->mark,
-                   fmt::format("memory is {}; a mapping allowed", Name(memory->kind)));
+  // The options of a section that belongs to no component; none where it is left out or wrong.
+  std::optional<OptionSet> ReadSection(const char* name, Span<const OptionInfo> infos,
+                                       const YamlNode* section) {
+    if (section == nullptr || section->IsNull()) return std::nullopt;
+    if (!section->IsMap()) {
+      Wrong("TN202", section->mark,
+            fmt::format("{} is {}; a mapping allowed", name, Name(section->kind)));
+      return std::nullopt;
     }
     std::vector<std::string> none;
-    const auto options = ReadOptions(MemoryOptions(), "memory", memory, "", &none, diagnostics_);
+    return ReadOptions(infos, name, section, "", &none, diagnostics_);
+  }
+
+  void ReadMemory(const YamlNode* section) {
+    const auto options = ReadSection("memory", MemoryOptions(), section);
     if (!options) return;
     const Options view = options->View();
     out_.memory = {view.Int("context_tokens"), view.Int("kv_tokens"), view.Bool("prefix_cache"),
@@ -177,6 +192,11 @@ class Reader {
     if (out_.memory.offload != "none" && out_.memory.offload != "auto") {
       out_.memory.offload = ResolvePath(folder->mark.source->folder, out_.memory.offload);
     }
+  }
+
+  void ReadServe(const YamlNode* section) {
+    const auto options = ReadSection("serve", ServeOptions(), section);
+    if (options) out_.serve = {options->View().Int("workers")};
   }
 
   void ReadFamily(Family family, const YamlNode* map) {
@@ -220,6 +240,8 @@ class Reader {
 }  // namespace
 
 Span<const OptionInfo> MemoryOptions() { return {kMemoryOptions, std::size(kMemoryOptions)}; }
+
+Span<const OptionInfo> ServeOptions() { return {kServeOptions, std::size(kServeOptions)}; }
 
 bool IsModelPath(const std::string& model) {
   return model.find('/') != std::string::npos || model == "." || model == ".." ||

@@ -49,6 +49,11 @@ struct MemoryChoice {
   int64_t offload_tokens = 0;    // most tokens there
 };
 
+// What a server does with the pipeline.
+struct ServeChoice {
+  int64_t workers = 1;  // engines side by side, each a process
+};
+
 // One of `plugins:`.
 struct PluginPath {
   std::string path;
@@ -66,6 +71,7 @@ struct Pipeline {
   std::vector<ComponentChoice> decoding;        // in order, at least one
   std::map<std::string, std::string> adapters;  // name to folder
   MemoryChoice memory;
+  ServeChoice serve;
   std::vector<PluginPath> plugins;  // that its `plugins:` named, loaded
   std::vector<std::string> notes;   // what was dropped or kept where a component was swapped
   std::string text;                 // complete and canonical YAML: every component and option
@@ -92,6 +98,9 @@ bool IsModelPath(const std::string& model);
 
 // The options of `memory:`, in the order of MemoryChoice.
 Span<const OptionInfo> MemoryOptions();
+
+// The options of `serve:`, in the order of ServeChoice.
+Span<const OptionInfo> ServeOptions();
 
 // The pipeline as canonical YAML, without notes. Loading it from the current folder (relative paths
 // are as seen from there) gives the same pipeline.

@@ -155,6 +155,8 @@ TEST(LoadPipeline, MisshapenDocumentsAreErrors) {
                            "model: a\nadapters: x\n",
                            "model: a\nadapters: {x: [1]}\n",
                            "model: a\nmemory: [1]\n",
+                           "model: a\nserve: [1]\n",
+                           "model: a\nserve: {workers: 0}\n",
                            "model: a\ndecoding: []\n",
                            "model: a\ndecoding: [[]]\n",
                            "model: a\nattention: [paged]\n",
@@ -173,7 +175,8 @@ TEST(Dump, IsCompleteAndLoadsAgain) {
       "model: smollm2-135m-instruct\n"
       "adapters: {a: \"dir/with space\"}\n"
       "quant: {fast: false, label: \"null\"}\n"
-      "memory: {kv_tokens: 4096}\n");
+      "memory: {kv_tokens: 4096}\n"
+      "serve: {workers: 2}\n");
   ASSERT_TRUE(pipeline.ok()) << pipeline.error().message;
   EXPECT_EQ(pipeline->text,
             "model: smollm2-135m-instruct\n"
@@ -188,7 +191,8 @@ TEST(Dump, IsCompleteAndLoadsAgain) {
             "  - {use: penalties}\n"
             "  - {use: sampler, temperature: 1}\n"
             "memory: {context_tokens: auto, kv_tokens: 4096, prefix_cache: true, "
-            "offload: none, offload_tokens: auto}\n");
+            "offload: none, offload_tokens: auto}\n"
+            "serve: {workers: 2}\n");
   const auto again = LoadFake(pipeline->text);
   ASSERT_TRUE(again.ok()) << again.error().message;
   EXPECT_EQ(again->text, pipeline->text);

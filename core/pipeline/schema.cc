@@ -84,6 +84,10 @@ Json FamilySchema(Registry& registry, Family family) {
   return {{"anyOf", alternatives}};
 }
 
+Json SectionSchema(Span<const OptionInfo> options) {
+  return {{"type", "object"}, {"properties", Properties(options)}, {"additionalProperties", false}};
+}
+
 Json PluginsSchema() {
   const Json file{{"type", "string"}};
   return {{"type", "array"},
@@ -105,10 +109,8 @@ std::string PipelineSchema(Registry& registry) {
       {"extends", {{"type", "string"}, {"description", "A pipeline that this one overlays."}}},
       {"plugins", PluginsSchema()},
       {"adapters", {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}}},
-      {"memory",
-       {{"type", "object"},
-        {"properties", Properties(MemoryOptions())},
-        {"additionalProperties", false}}}};
+      {"memory", SectionSchema(MemoryOptions())},
+      {"serve", SectionSchema(ServeOptions())}};
   for (uint32_t i = 0; i < kFamilyCount; ++i) {
     const auto family = static_cast<Family>(i);
     Json schema = FamilySchema(registry, family);

@@ -44,13 +44,13 @@ def section(component):
     return "\n\n".join(parts)
 
 
-def memory(schema):
-    """The options of `memory:`, which belong to no component."""
+def section_of_core(schema, key):
+    """The options of `memory:` or `serve:`, which belong to no component."""
     options = []
-    for name, option in schema["properties"]["memory"]["properties"].items():
+    for name, option in schema["properties"][key]["properties"].items():
         doc, allowed = option["description"].split(" Allowed: ")
         options.append((name, option["default"], allowed.rstrip("."), doc))
-    return "### `memory:`\n\n" + table(options)
+    return f"### `{key}:`\n\n" + table(options)
 
 
 def kept(text, source, names):
@@ -76,7 +76,7 @@ def generate(tenon, source):
     sections = {(c["family"], c["name"]): section(c) for c in own}
     sections.update(kept(old, source, sections))
     ordered = [sections[key] for key in sorted(sections, key=lambda k: (FAMILIES.index(k[0]), k[1]))]
-    ordered.append(memory(ask(tenon, "--schema")))
+    ordered += [section_of_core(ask(tenon, "--schema"), key) for key in ("memory", "serve")]
     return before + BEGIN + "\n\n" + "\n\n".join(ordered) + "\n\n" + END + after
 
 
