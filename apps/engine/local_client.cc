@@ -21,6 +21,7 @@ EngineFacts FactsOf(Session& session) {
   facts.vocabulary = session.model().model->Info().vocabulary;
   facts.max_context = program.Limits().max_context;
   facts.max_sequences = program.Limits().max_sequences;
+  facts.workers = static_cast<int32_t>(session.pipeline().serve.workers);
   facts.block_tokens = program.Memory().page_tokens;
   facts.total_blocks = program.Memory().pages;
   return facts;
