@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/link/deployment.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -15,6 +17,7 @@ namespace {
 
 // With the heartbeats' 200 ms and the fleet's ticks this holds the promise of 2 s.
 constexpr double kDeadS = 1.8;
+constexpr auto kLookAgain = std::chrono::seconds(1);
 constexpr auto kListenWithin = std::chrono::seconds(10);
 // A process that dies closes its socket before it can be reaped.
 constexpr auto kDieWithin = std::chrono::milliseconds(500);
@@ -58,12 +61,13 @@ Deployment::Deployment(DeploymentOptions options)
     : options_(std::move(options)), start_from_(options_.source) {}
 
 Result<void> Deployment::Start() {
+  places_.resize(std::max<size_t>(options_.remote.size(), 1));
+  if (!options_.remote.empty()) return {};
   if (!options_.resolved.empty()) {
     auto path = WriteSnapshot(options_, options_.resolved);
     TENON_RETURN_IF_ERROR(path);
     start_from_ = {*path, {}, options_.source.plugin_dirs};
   }
-  places_.resize(1);
   return Spawn(places_[0]);
 }
 
@@ -78,7 +82,11 @@ Result<void> Deployment::Spawn(Place& place) {
 
 void Deployment::Tick(bool judge) {
   for (size_t i = 0; i < places_.size(); ++i) {
-    if (places_[i].process != nullptr) Watch(i, judge);
+    if (i < options_.remote.size()) {
+      WatchRemote(i, judge);
+    } else if (places_[i].process != nullptr) {
+      Watch(i, judge);
+    }
   }
   if (phase_ == Phase::kLoading) FinishLoading();
 }
@@ -93,6 +101,29 @@ void Deployment::Watch(size_t index, bool judge) {
   if (!ending_) Judge(place, judge);
   if (place.process->Ended()) return Bury(index);
   if (place.client != nullptr && !place.joined && place.client->Link().serving) Join(index);
+}
+
+// Another machine's process is not ours to end or to start: its link is made anew.
+void Deployment::WatchRemote(size_t index, bool judge) {
+  Place& place = places_[index];
+  if (place.client == nullptr) {
+    if (ending_ || Clock::now() - place.started < kLookAgain) return;
+    place.started = Clock::now();
+    auto client = RemoteClient::Connect(options_.remote[index], options_.wake);
+    if (!client.ok()) return Break(client.error().message);
+    place.client = std::move(*client);
+    return;
+  }
+  const LinkState link = place.client->Link();
+  if (!link.lost.empty() || (judge && link.silence_s > kDeadS)) {
+    if (place.joined) options_.log(fmt::format("worker {} is lost", options_.remote[index].host));
+    place.client->Break("the engine was lost");
+    if (group_ != nullptr) group_->Set(index, nullptr);
+    place.client.reset();
+    place.joined = false;
+  } else if (!place.joined && link.serving) {
+    Join(index);
+  }
 }
 
 // Kills what does not answer. What died by itself is none of its business.
@@ -117,22 +148,32 @@ void Deployment::Judge(Place& place, bool judge) {
 void Deployment::Join(size_t index) {
   const std::shared_ptr<RemoteClient> client = places_[index].client;
   places_[index].joined = true;
-  if (group_ != nullptr) return group_->Set(index, client);
-  EngineFacts facts = client->Facts();
+  if (group_ == nullptr) Found(*client);
+  group_->Set(index, client);
+}
+
+// The first worker says what the engine is.
+void Deployment::Found(const RemoteClient& worker) {
+  std::error_code ignored;
+  EngineFacts facts = worker.Facts();
+  if (!options_.remote.empty()) facts.workers = static_cast<int32_t>(options_.remote.size());
   facts.pipeline = options_.source.path;
-  resolved_ = client->Resolved();
+  group_ = std::make_shared<WorkerGroup>(facts, static_cast<size_t>(facts.workers));
+  // Another machine's path may mean nothing here; a known model's name does.
+  const bool here = std::filesystem::exists(facts.model_path, ignored);
+  text_ = std::async(std::launch::async,
+                     [path = here ? facts.model_path : facts.model, wake = options_.wake] {
+                       auto text = LoadText(path);
+                       wake();
+                       return text;
+                     });
+  if (!options_.remote.empty()) return;
+  resolved_ = worker.Resolved();
   if (auto path = WriteSnapshot(options_, resolved_); path.ok()) {
     start_from_ = {*path, {}, options_.source.plugin_dirs};
   } else {
     options_.log(path.error().message);
   }
-  group_ = std::make_shared<WorkerGroup>(facts, static_cast<size_t>(facts.workers));
-  group_->Set(index, client);
-  text_ = std::async(std::launch::async, [path = facts.model_path, wake = options_.wake] {
-    auto text = LoadText(path);
-    wake();
-    return text;
-  });
   places_.resize(static_cast<size_t>(facts.workers));
   for (size_t i = 1; i < places_.size(); ++i) {
     if (auto spawned = Spawn(places_[i]); !spawned.ok()) Break(spawned.error().message);
@@ -191,7 +232,11 @@ void Deployment::Break(const std::string& problem) {
 void Deployment::End() {
   ending_ = true;
   for (Place& place : places_) {
-    if (place.process != nullptr) place.process->Signal(SIGTERM);
+    if (place.process != nullptr) {
+      place.process->Signal(SIGTERM);
+    } else {
+      place.client.reset();
+    }
   }
 }
 

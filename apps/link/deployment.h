@@ -17,9 +17,10 @@
 namespace tenon::apps::link {
 
 struct DeploymentOptions {
-  PipelineSource source;  // as the user gave it
-  std::string name;       // what requests call the model; empty: as the pipeline does
-  std::string resolved;   // canonical YAML to start from instead; empty: the source
+  PipelineSource source;         // as the user gave it
+  std::string name;              // what requests call the model; empty: as the pipeline does
+  std::vector<Endpoint> remote;  // workers that run already, instead of a source
+  std::string resolved;          // canonical YAML to start from instead; empty: the source
   std::string binary;
   std::string folder;
   std::function<void(const std::string& text)> log;
@@ -69,8 +70,10 @@ class Deployment {
 
   Result<void> Spawn(Place& place);
   void Watch(size_t index, bool judge);
+  void WatchRemote(size_t index, bool judge);
   void Judge(Place& place, bool judge);
   void Join(size_t index);
+  void Found(const RemoteClient& client);
   void Bury(size_t index);
   void FinishLoading();
   void Break(const std::string& problem);

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "apps/link/deployment.h"
+#include "apps/link/directory.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -62,11 +63,13 @@ class Supervisor final : public Fleet {
 
   Result<void> Begin();
 
-  std::vector<Model> Models() const override;
+  std::vector<Model> Models() const override { return directory_.Models(); }
   Result<openai::NamedModel> Find(const std::string& name,
-                                  const std::string& sticky) const override;
-  std::string WhyNotReady() const override;
-  std::string Failed() const override;
+                                  const std::string& sticky) const override {
+    return directory_.Find(name, sticky);
+  }
+  std::string WhyNotReady() const override { return directory_.WhyNotReady(); }
+  std::string Failed() const override { return directory_.Failed(); }
   Result<void> Reload(const std::string& path) override;
   void Stop(double seconds) override;
 
@@ -87,11 +90,6 @@ class Supervisor final : public Fleet {
     std::weak_ptr<const openai::ServedModel> model;
     Clock::time_point since;
     bool ending = false;
-  };
-  struct Shown {
-    std::string path;
-    Model model;
-    std::string problem;
   };
   using Command = std::function<void()>;
 
@@ -122,11 +120,9 @@ class Supervisor final : public Fleet {
   Clock::time_point last_tick_ = Clock::now();
   Clock::time_point judge_from_ = Clock::now();
 
-  mutable std::mutex mutex_;
+  link::Directory directory_;
+  std::mutex mutex_;
   std::vector<Command> commands_;
-  std::vector<Shown> shown_;
-  std::string failed_;
-  bool stopping_ = false;
   bool over_ = false;
   // Workers die with the thread that started them: this one.
   std::thread thread_;
@@ -147,6 +143,7 @@ std::unique_ptr<Deployment> Supervisor::Make(size_t place, const PipelineSource&
                                              const std::string& resolved) {
   link::DeploymentOptions options;
   options.source = source;
+  if (place >= options_.pipelines.size()) options.remote = options_.workers;
   options.resolved = resolved;
   if (place < options_.model_names.size()) options.name = options_.model_names[place];
   options.binary = options_.binary;
@@ -161,6 +158,10 @@ std::unique_ptr<Deployment> Supervisor::Make(size_t place, const PipelineSource&
 Result<void> Supervisor::StartAll() {
   for (size_t i = 0; i < options_.pipelines.size(); ++i) {
     places_.push_back({Make(i, options_.pipelines[i], ""), {}, ""});
+    TENON_RETURN_IF_ERROR(places_.back().current->Start());
+  }
+  if (!options_.workers.empty()) {
+    places_.push_back({Make(places_.size(), {options_.workers[0].host, {}, {}}, ""), {}, ""});
     TENON_RETURN_IF_ERROR(places_.back().current->Start());
   }
   return {};
@@ -224,10 +225,12 @@ void Supervisor::BeginChange(const std::string& path, std::promise<Result<void>>
   }
   Change change;
   std::vector<std::string> paths;
+  const size_t own = options_.pipelines.size();
   for (size_t i = 0; i < places_.size(); ++i) {
+    if (!places_[i].current->options().remote.empty()) continue;
     PipelineSource source = places_[i].current->options().source;
     paths.push_back(source.path);
-    if (!path.empty() && places_.size() > 1 && path != source.path) continue;
+    if (!path.empty() && own > 1 && path != source.path) continue;
     if (!path.empty()) source.path = path;
     change.next.emplace_back(i, Make(i, source, ""));
   }
@@ -299,22 +302,13 @@ void Supervisor::DropOld() {
 }
 
 void Supervisor::Show() {
-  std::vector<Shown> shown;
-  std::string failed;
+  std::vector<link::Directory::Entry> entries;
   for (const Place& place : places_) {
     const Deployment& current = *place.current;
-    shown.push_back({current.options().source.path, current.model(), current.problem()});
-    const bool never = current.phase() == Deployment::Phase::kBroken && current.model() == nullptr;
-    if (never && failed.empty()) failed = current.problem();
+    entries.push_back({current.options().source.path, current.model(), current.problem(),
+                       current.phase() == Deployment::Phase::kBroken});
   }
-  const std::lock_guard lock(mutex_);
-  // A pipeline that comes back keeps the name that it had.
-  for (size_t i = 0; i < shown.size() && i < shown_.size(); ++i) {
-    if (shown[i].model == nullptr) shown[i].model = shown_[i].model;
-    if (shown[i].model != nullptr) failed.clear();
-  }
-  shown_ = std::move(shown);
-  failed_ = std::move(failed);
+  directory_.Show(std::move(entries));
 }
 
 void Supervisor::EndAll() {
@@ -336,58 +330,6 @@ void Supervisor::EndAll() {
   const std::lock_guard lock(mutex_);
   over_ = true;
   commands_.clear();
-}
-
-std::vector<Model> Supervisor::Models() const {
-  std::vector<Model> models;
-  const std::lock_guard lock(mutex_);
-  for (const Shown& shown : shown_) {
-    if (shown.model != nullptr) models.push_back(shown.model);
-  }
-  return models;
-}
-
-Result<openai::NamedModel> Supervisor::Find(const std::string& name,
-                                            const std::string& sticky) const {
-  const std::vector<Model> models = Models();
-  if (models.empty()) return Error{Status::kIo, "no model is loaded yet"};
-  std::vector<openai::NamedModel> found;
-  std::vector<std::string> names;
-  for (const Model& model : models) {
-    names.push_back(model->name);
-    if (model->name == name) found.push_back({model, ""});
-    for (const std::string& adapter : model->facts.adapters) {
-      names.push_back(adapter);
-      if (adapter == name) found.push_back({model, adapter});
-    }
-  }
-  if (found.empty()) {
-    return Error{Status::kNotFound,
-                 fmt::format("model \"{}\" is not served here; {} {}", name, fmt::join(names, ", "),
-                             names.size() == 1 ? "is" : "are")};
-  }
-  return found[std::hash<std::string>{}(sticky) % found.size()];
-}
-
-std::string Supervisor::WhyNotReady() const {
-  std::vector<Shown> all;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return "draining";
-    all = shown_;
-  }
-  for (const Shown& shown : all) {
-    std::string why = shown.problem;
-    if (why.empty() && shown.model == nullptr) why = "loading";
-    if (why.empty()) why = shown.model->engine->State().why_not;
-    if (!why.empty()) return shown.path + ": " + why;
-  }
-  return "";
-}
-
-std::string Supervisor::Failed() const {
-  const std::lock_guard lock(mutex_);
-  return failed_;
 }
 
 void Supervisor::Post(Command command) {
@@ -413,10 +355,7 @@ Result<void> Supervisor::Reload(const std::string& path) {
 }
 
 void Supervisor::Stop(double seconds) {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
+  directory_.ShowDraining();
   const auto by = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                      std::chrono::duration<double>(std::max(seconds, 0.0)));
   Post([this, by] { stop_by_ = by; });

@@ -21,6 +21,9 @@ struct PipelineSource {
 
 struct FleetOptions {
   std::vector<PipelineSource> pipelines;  // each one model
+  // Workers on other machines, alike, that somebody else starts: one more model. They are looked
+  // for again when they are lost.
+  std::vector<link::Endpoint> workers;
   std::vector<std::string> model_names;  // --served-model-name; by pipeline, empty: the model's own
   std::string binary;                    // what workers are: this program
   std::string folder;  // for sockets and logs; made with mode 0700, removed at the end
