@@ -216,6 +216,35 @@ TEST(Fleet, AReloadThatFailsLeavesTheOld) {
   EXPECT_TRUE(served.WaitReady());
 }
 
+TEST(Fleet, TwoWorkersShareTheLoad) {
+  ServedFleet served("serve: {workers: 2}\n");
+  served.StartAndWait();
+  ASSERT_TRUE(Eventually([&] { return ServedFleet::Workers().size() == 2; }));
+  std::vector<std::unique_ptr<Stream>> streams;
+  const auto ask = [&](int32_t first) {
+    streams.push_back(std::make_unique<Stream>());
+    // Whole blocks, no two prompts alike.
+    std::vector<int32_t> prompt(64, first);
+    served.Generate(prompt, 200, *streams.back());
+  };
+  // Both have joined when a request that runs alone leaves the other worker free.
+  ASSERT_TRUE(Eventually([&] { return served.Engine()->State().free_blocks > 0; }));
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  for (int32_t i = 0; i < 8; ++i) ask(i);
+  ASSERT_TRUE(Eventually([&] { return served.Engine()->State().running == 8; }));
+  const auto workers = ServedFleet::Workers();
+  ASSERT_EQ(workers.size(), 2U);
+  kill(workers[0], SIGKILL);
+  size_t lost = 0;
+  for (const auto& stream : streams) {
+    ASSERT_TRUE(Eventually([&] { return stream->Ended(); }));
+    lost += stream->Last().finish == FinishReason::kError ? 1 : 0;
+    // One worker is enough to be ready.
+    EXPECT_EQ(served.fleet->WhyNotReady(), "");
+  }
+  EXPECT_EQ(lost, 4U);
+}
+
 TEST(Fleet, StoppingLetsRequestsFinish) {
   ServedFleet served;
   served.StartAndWait();
