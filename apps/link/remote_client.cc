@@ -31,7 +31,7 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
                      public std::enable_shared_from_this<Stream> {
  public:
   Stream(std::shared_ptr<grpc::Channel> channel, std::function<void()> on_change)
-      : stub_(v1::EngineLink::NewStub(std::move(channel))), on_change_(std::move(on_change)) {}
+      : rpc_(v1::EngineLink::NewStub(std::move(channel))), on_change_(std::move(on_change)) {}
 
   void Begin();
   uint64_t Generate(GenerateRequest request, OnGenerateEvent on_event);
@@ -70,7 +70,7 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
   void Answer(const v1::Embedded& message);
   void Lose(std::string why);
 
-  std::unique_ptr<v1::EngineLink::Stub> stub_;
+  std::unique_ptr<v1::EngineLink::Stub> rpc_;
   grpc::ClientContext context_;
   const std::function<void()> on_change_;
   std::shared_ptr<Stream> self_;  // until OnDone
@@ -103,7 +103,7 @@ GenerateEvent LostEvent(int32_t choice, const std::string& why) {
 
 void Stream::Begin() {
   self_ = shared_from_this();
-  stub_->async()->Attach(&context_, this);
+  rpc_->async()->Attach(&context_, this);
   // Writes begin outside of reactions.
   AddHold();
   StartRead(&in_);
