@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/assemble/session.h"
+#include "apps/engine/engine_client.h"
 
 namespace tenon::apps {
 
@@ -21,12 +22,6 @@ struct GenerationOptions {
   int32_t adapter = -1;  // core::Request::adapter
 };
 inline constexpr int32_t kDefaultMaxTokens = 256;
-
-struct GeneratedToken {
-  int32_t id;
-  float logprob;
-  std::vector<core::TokenLogprob> top;
-};
 
 struct Generation {
   std::vector<int32_t> prompt_ids;
