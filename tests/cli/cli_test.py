@@ -14,7 +14,7 @@ import unittest
 import tenon_process
 from tenon_process import config, data, finish, generate, interrupt, start, tenon, tiny
 
-COMMANDS = ("run", "bench", "score", "compare", "tokenize", "embed", "explain", "plugins", "models", "devices", "pull", "new")
+COMMANDS = ("run", "batch", "bench", "score", "compare", "tokenize", "embed", "explain", "plugins", "models", "devices", "pull", "new")
 DEFAULT = "smollm2-135m-instruct"
 
 
@@ -566,6 +566,72 @@ class Tokenize(CliTest):
             self.expect(0, ended)
             back = tenon("tokenize", DEFAULT, "--decode", stdin=ended.out.encode())
             self.assertEqual(back.document(), text)
+
+
+class Batch(CliTest):
+    """Files of requests. Needs all-minilm-l6-v2 too."""
+
+    def lines(self, count, url, body):
+        return "".join(json.dumps({"custom_id": f"r{i}", "method": "POST", "url": url, "body": body(i)}) + "\n"
+                       for i in range(count))
+
+    def answers(self, path):
+        return {answer["custom_id"]: answer for answer in map(json.loads, pathlib.Path(path).read_text().splitlines())}
+
+    def chat(self, i):
+        return {"model": DEFAULT, "messages": [{"role": "user", "content": f"Count to {i}."}], "max_tokens": 16,
+                "temperature": 0}
+
+    def test_answers_are_those_of_run_and_bad_lines_do_not_stop_the_rest(self):
+        path = self.write("in.jsonl", self.lines(3, "/v1/chat/completions", self.chat) + "not json\n")
+        out = self.folder / "out.jsonl"
+        ended = tenon("batch", config("default.yaml"), path, out, "--json")
+        self.expect(0, ended, "3 answered, 1 failed")
+        self.assertEqual(ended.document()["succeeded"], 3)
+        answers = self.answers(out)
+        self.assertEqual(answers[None]["error"]["code"], "invalid_line")
+        run = tenon("run", config("default.yaml"), "--prompt", "Count to 2.", "--max-tokens", "16", "--greedy", "--json")
+        body = answers["r2"]["response"]["body"]
+        self.assertEqual(body["choices"][0]["message"]["content"], run.document()["text"])
+        self.assertEqual(body["usage"]["prompt_tokens"], len(run.document()["prompt_ids"]))
+
+    def test_goes_on_after_ctrl_c(self):
+        path = self.write("in.jsonl", self.lines(200, "/v1/chat/completions", self.chat))
+        out = self.folder / "out.jsonl"
+        process = start("batch", config("default.yaml"), path, out)
+        while not out.exists() or out.read_bytes().count(b"\n") < 5:
+            time.sleep(0.01)
+        interrupt(process)
+        ended = finish(process)
+        self.assertEqual(ended.code, 130, ended.said)
+        before = out.read_text()
+        self.assertTrue(before.endswith("\n"))
+        self.assertLess(before.count("\n"), 200)
+        with open(out, "a") as file:
+            file.write('{"id":"batch_req_9","cust')
+        ended = tenon("batch", config("default.yaml"), path, out, "--json")
+        self.expect(0, ended)
+        self.assertEqual(ended.document()["skipped"], before.count("\n"))
+        self.assertTrue(out.read_text().startswith(before))
+        self.assertEqual(len(self.answers(out)), 200)
+        self.assertEqual(out.read_text().count("\n"), 200)
+
+    def test_embeds(self):
+        path = self.write("in.jsonl", self.lines(2, "/v1/embeddings", lambda i: {"input": [f"text {i}", "other"]}))
+        out = self.folder / "out.jsonl"
+        self.expect(0, tenon("batch", config("embed.yaml"), path, out))
+        vectors = [entry["embedding"] for entry in self.answers(out)["r1"]["response"]["body"]["data"]]
+        ended = tenon("embed", config("embed.yaml"), stdin=b'"text 1"\n"other"\n')
+        for got, line in zip(vectors, ended.out.splitlines()):
+            self.assertLess(max(abs(a - b) for a, b in zip(got, json.loads(line))), 1e-5)
+
+    def test_files_that_cannot_be_are_told(self):
+        path = self.write("in.jsonl", self.lines(1, "/v1/completions", lambda i: {"prompt": "a", "max_tokens": 1}))
+        self.expect(1, tenon("batch", config("default.yaml"), self.folder / "none", self.folder / "out"), "none")
+        self.expect(1, tenon("batch", config("default.yaml"), path, self.folder), "cannot be written")
+        foreign = self.write("notes", "mine\n")
+        self.expect(1, tenon("batch", config("default.yaml"), path, foreign), "not an answer")
+        self.assertEqual(pathlib.Path(foreign).read_text(), "mine\n")
 
 
 class Embed(CliTest):
