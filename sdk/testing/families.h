@@ -14,4 +14,8 @@ void AddSchedulerTests(const ComponentInfo& component, std::vector<Test>* tests)
 void AddDecodingTests(const ComponentInfo& component, std::vector<Test>* tests);
 void AddParallelTests(const ComponentInfo& component, std::vector<Test>* tests);
 
+// Of roles.
+void AddAdapterTests(std::vector<Test>* tests);
+void AddCommunicatorTests(std::vector<Test>* tests);
+
 }  // namespace tenon::testing

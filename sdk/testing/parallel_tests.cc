@@ -4,27 +4,11 @@
 
 #include "tenon/parallel.h"
 #include "tenon/testing/families.h"
+#include "tenon/testing/kit_program.h"
 #include "tenon/testing/stand.h"
 
 namespace tenon::testing {
 namespace {
-
-// A Program without nodes; counts what is done to it.
-class EmptyProgram final : public ProgramEditor {
- public:
-  uint32_t AddValue(const ValueInfo&) noexcept override { return values_++; }
-  ValueInfo Value(uint32_t) const noexcept override { return {}; }
-  int32_t Count() const noexcept override { return 0; }
-  Node At(int32_t) const noexcept override { return {}; }
-  void Insert(int32_t, const Node&) noexcept override { ++changes; }
-  void Replace(int32_t, const Node&) noexcept override { ++changes; }
-  void Erase(int32_t) noexcept override { ++changes; }
-
-  int changes = 0;
-
- private:
-  uint32_t values_ = 0;
-};
 
 struct Rig {
   explicit Rig(const Subject& subject)
@@ -38,11 +22,11 @@ Verdict EmptyList(const Subject& subject) {
   Rig rig(subject);
   auto* strategy = rig.instance.As<Strategy>();
   if (strategy == nullptr) return Skipped("offers no tenon.parallel.strategy/1");
-  EmptyProgram program;
+  KitProgram program;
   if (strategy->Rewrite(program, nullptr) != Status::kOk) {
     return Failed("refuses an empty Program on one rank: " + rig.host.TakeFailure());
   }
-  return program.changes == 0 ? Passed() : Failed("changes an empty Program");
+  return program.changes() == 0 ? Passed() : Failed("changes an empty Program");
 }
 
 Verdict UnknownOp(const Subject& subject) {
@@ -90,6 +74,7 @@ void AddParallelTests(const ComponentInfo&, std::vector<Test>* tests) {
   tests->insert(tests->end(), {{"parallel.strategy.empty_list", EmptyList},
                                {"parallel.strategy.unknown_op", UnknownOp},
                                {"parallel.communicator.one_rank", OneRank}});
+  AddCommunicatorTests(tests);
 }
 
 }  // namespace tenon::testing

@@ -315,13 +315,13 @@ std::unique_ptr<Exercise> QuantExercise(const ComponentInfo& info, const Instanc
 
 void AddQuantTests(const ComponentInfo& component, std::vector<Test>* tests) {
   const Capabilities& claims = component.capabilities;
-  if (!claims.Has(Capability::kDeviceCpu) || claims.Has(Capability::kAdapter)) {
-    const char* why = claims.Has(Capability::kAdapter)
-                          ? "an adapter: the kit has no test for it"
-                          : "works on CUDA alone; the kit runs ops on the CPU";
-    tests->push_back({"quant.numbers.device", [why](const Subject&) { return Skipped(why); }});
+  if (!claims.Has(Capability::kDeviceCpu)) {
+    tests->push_back({"quant.numbers.device", [](const Subject&) {
+                        return Skipped("works on CUDA alone; the kit runs ops on the CPU");
+                      }});
     return;
   }
+  if (claims.Has(Capability::kAdapter)) return AddAdapterTests(tests);
   for (const DType type : kTypes) {
     if (!claims.Has(WeightCapability(type))) continue;
     // Integers stand for themselves only with their scales.

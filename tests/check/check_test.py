@@ -40,6 +40,16 @@ FAULTS = [
     ("wrong_quant", "acme.swaps_matrices", "quant.numbers.stacked", "failed"),
     ("wrong_quant", "acme.adds_company", "quant.batch.invariant", "warning"),
     ("wrong_quant", "acme.drops_columns", "quant.numbers.f32", "failed"),
+    ("wrong_adapter", "acme.forgets_scale", "quant.adapter.f32", "failed"),
+    ("wrong_adapter", "acme.changes_every_row", "quant.adapter.others_untouched", "failed"),
+    ("wrong_adapter", "acme.adds_company", "quant.adapter.company", "warning"),
+    ("wrong_adapter", "acme.takes_stray_deltas", "quant.adapter.stray_delta", "failed"),
+    ("wrong_adapter", "acme.allocates_in_run", "quant.adapter.allocations", "failed"),
+    ("wrong_parallel", "acme.forgets_rank", "parallel.communicator.ranks", "failed"),
+    ("wrong_parallel", "acme.adds_own_first", "parallel.communicator.all_reduce", "failed"),
+    ("wrong_parallel", "acme.gathers_backwards", "parallel.communicator.all_gather", "failed"),
+    ("wrong_parallel", "acme.scatters_next_part", "parallel.communicator.reduce_scatter", "failed"),
+    ("wrong_parallel", "acme.cuts_messages", "parallel.communicator.send_receive", "failed"),
     ("wrong_scheduler", "acme.starves", "scheduler.play.nobody_starves", "failed"),
     ("wrong_scheduler", "acme.exceeds_budget", "scheduler.plan.budget", "failed"),
     ("wrong_scheduler", "acme.overdraws_blocks", "scheduler.plan.blocks", "failed"),
@@ -54,7 +64,7 @@ FAULTS = [
     ("wrong_decoding", "acme.makes_nan", "decoding.processor.sensible", "failed"),
     ("wrong_decoding", "acme.trusts_tokens", "decoding.processor.hostile", "crashed"),
 ]
-RIGHT = ["wrong_attention", "wrong_quant", "wrong_scheduler", "wrong_decoding"]
+RIGHT = ["wrong_adapter", "wrong_attention", "wrong_parallel", "wrong_quant", "wrong_scheduler", "wrong_decoding"]
 
 
 def command(plugin, *arguments):
