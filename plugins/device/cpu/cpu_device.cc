@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -61,6 +62,18 @@ void* CpuDevice::Query(const char* interface_name) noexcept {
   return Offer<Device>(this, interface_name);
 }
 
+CpuDevice::MemoryReading CpuDevice::ReadMemory() const {
+  constexpr int64_t kKeptNs = 100'000'000;
+  const int64_t now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                          std::chrono::steady_clock::now().time_since_epoch())
+                          .count();
+  const std::lock_guard lock(reading_mutex_);
+  if (now >= reading_.until_ns) {
+    reading_ = {now + kKeptNs, machine_.MemoryBytes(), machine_.FreeBytes()};
+  }
+  return reading_;
+}
+
 DeviceInfo CpuDevice::Info() const noexcept {
   DeviceInfo info;
   info.kind = "cpu";
@@ -68,8 +81,9 @@ DeviceInfo CpuDevice::Info() const noexcept {
   info.isa = LevelOf(isa_).name;
   info.lanes = team_.lanes();
   try {
-    info.memory_bytes = machine_.MemoryBytes();
-    info.free_bytes = machine_.FreeBytes();
+    const MemoryReading reading = ReadMemory();
+    info.memory_bytes = reading.bytes;
+    info.free_bytes = reading.free_bytes;
   } catch (...) {  // no memory to read a line of text
     info.memory_bytes = info.free_bytes = 0;
   }

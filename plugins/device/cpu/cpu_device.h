@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,18 @@ class CpuDevice final : public Component, public Device {
 
  private:
   Host* const host_;
+  // What Info says of memory. Reading it costs a dozen files and, in a control group, a walk of all
+  // its counters, while loading asks hundreds of times: for a tenth of a second it is kept.
+  struct MemoryReading {
+    int64_t until_ns = 0;
+    uint64_t bytes = 0;
+    uint64_t free_bytes = 0;
+  };
+  MemoryReading ReadMemory() const;
+
   const Machine machine_;
+  mutable std::mutex reading_mutex_;
+  mutable MemoryReading reading_;
   const std::string processor_;
   const Isa isa_;
   HostMemory memory_;
