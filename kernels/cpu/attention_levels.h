@@ -4,6 +4,7 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/attention_storage.h"
 #include "kernels/cpu/exp.h"
+#include "kernels/cpu/lanes.h"
 
 // The one body of the attention kernels, which attention.cc, _avx2.cc and _avx512.cc each compile
 // for their level. Everything is local to its file.
@@ -29,68 +30,6 @@ constexpr int kAccumulators = 24;
 #else
 constexpr int kAccumulators = 12;
 #endif
-
-// x - 0 is x for every x, -0 too, so that the compiler leaves it out.
-inline FloatVector Broadcast(float value) { return value - FloatVector{}; }
-
-// a * b + c, rounded once where the level can.
-inline FloatVector MultiplyAdd(FloatVector a, FloatVector b, FloatVector c) {
-#if defined(__AVX512F__)
-  return _mm512_fmadd_ps(a, b, c);
-#elif defined(__AVX2__)
-  return _mm256_fmadd_ps(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-
-// The sum or the maximum across lanes, by halving.
-template <typename Half, typename Vector>
-inline Half SumHalves(Vector v) {
-  Half half[2];
-  std::memcpy(half, &v, sizeof(v));
-  return half[0] + half[1];
-}
-template <typename Half, typename Vector>
-inline Half MaxHalves(Vector v) {
-  Half half[2];
-  std::memcpy(half, &v, sizeof(v));
-  return half[0] > half[1] ? half[0] : half[1];
-}
-inline F32x4 SumToFour(FloatVector v) {
-#if defined(__AVX512F__)
-  return SumHalves<F32x4>(SumHalves<F32x8>(v));
-#elif defined(__AVX2__)
-  return SumHalves<F32x4>(v);
-#else
-  return v;
-#endif
-}
-inline float SumLanes(FloatVector v) {
-  const F32x4 four = SumToFour(v);
-  return (four[0] + four[2]) + (four[1] + four[3]);
-}
-// SumLanes of four vectors.
-inline F32x4 SumLanesOfFour(const FloatVector* v) {
-  const F32x4 a = SumToFour(v[0]), b = SumToFour(v[1]), c = SumToFour(v[2]), d = SumToFour(v[3]);
-  const F32x4 ab =
-      __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const F32x4 cd =
-      __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-}
-inline float MaxLanes(FloatVector v) {
-#if defined(__AVX512F__)
-  const F32x4 four = MaxHalves<F32x4>(MaxHalves<F32x8>(v));
-#elif defined(__AVX2__)
-  const F32x4 four = MaxHalves<F32x4>(v);
-#else
-  const F32x4 four = v;
-#endif
-  const float even = four[0] > four[2] ? four[0] : four[2];
-  const float odd = four[1] > four[3] ? four[1] : four[3];
-  return even > odd ? even : odd;
-}
 
 // sum[r][i] += factor(r) * vector(i). The fewer of the two are kept in registers beside the sums:
 // sixteen registers hold three rows of four vectors this way, and no other.
@@ -272,24 +211,38 @@ void Hide(const ScoreRange& row, const RowView& view) {
   }
 }
 
-// Turns scores into exp(score - max).
-inline void Exponentiate(const ScoreRange& row, float* row_max, float* row_sum) {
-  FloatVector highest = Broadcast(kMinusInfinity);
-  for (int32_t j = row.first; j < row.last; j += kFloatLanes) {
-    const FloatVector s = LoadVector(row.scores + j);
-    highest = s > highest ? s : highest;
+// Turns the scores of all rows in slots [first, last), which begin and end with a block, into
+// exp(score - max). Rows take turns, since one row's few vectors do not fill the time that a result
+// takes.
+template <int kRows>
+[[gnu::noinline]] void Exponentiate(const AttentionTile& tile, int32_t first, int32_t last) {
+  FloatVector highest[kRows], subtracted[kRows], sum[kRows] = {};
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) highest[r] = Broadcast(kMinusInfinity);
+  for (int32_t j = first; j < last; j += kFloatLanes) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      highest[r] = Most(LoadVector(tile.scores + r * kAttentionTileSlots + j), highest[r]);
+    }
   }
-  const float max = MaxLanes(highest);
-  // A row that sees nothing: -infinity minus any finite number gives exp 0 throughout.
-  const FloatVector subtracted = Broadcast(max == kMinusInfinity ? 0.0f : max);
-  FloatVector sum{};
-  for (int32_t j = row.first; j < row.last; j += kFloatLanes) {
-    const FloatVector p = Math::Exp(LoadVector(row.scores + j) - subtracted);
-    StoreVector(row.scores + j, p);
-    sum += p;
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    const float max = MaxLanes(highest[r]);
+    tile.max[r] = max;
+    // A row that sees nothing: -infinity minus any finite number gives exp 0 throughout.
+    subtracted[r] = Broadcast(max == kMinusInfinity ? 0.0f : max);
   }
-  *row_max = max;
-  *row_sum = SumLanes(sum);
+  for (int32_t j = first; j < last; j += kFloatLanes) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      float* scores = tile.scores + r * kAttentionTileSlots + j;
+      const FloatVector p = Math::Exp(LoadVector(scores) - subtracted[r]);
+      StoreVector(scores, p);
+      sum[r] += p;
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) tile.sum[r] = SumLanes(sum[r]);
 }
 
 // The scales of values join their factors, so that what is summed are codes.
@@ -324,8 +277,13 @@ void Attend(const AttentionTile& tile) {
                             last * kKvBlockSlots};
     if (tile.soft_cap > 0) Cap(row, tile.soft_cap);
     Hide(row, tile.views[r]);
-    Exponentiate(row, &tile.max[r], &tile.sum[r]);
-    if constexpr (Stored::kScaled) WeighByScales(tile, row);
+  }
+  Exponentiate<kRows>(tile, first * kKvBlockSlots, last * kKvBlockSlots);
+  if constexpr (Stored::kScaled) {
+    for (int32_t r = 0; r < kRows; ++r) {
+      WeighByScales(tile, {tile.scores + r * kAttentionTileSlots, first * kKvBlockSlots,
+                           last * kKvBlockSlots});
+    }
   }
   SumFrom<Stored, kRows, kVectors>(tile, 0);
 }
@@ -361,8 +319,9 @@ void Merge(float part_max, float part_sum, const float* part, int32_t value_stri
            AttentionRow* row) {
   if (part_max == kMinusInfinity) return;
   const float max = row->max > part_max ? row->max : part_max;
-  const float old_factor = row->max == kMinusInfinity ? 0.0f : Exp(row->max - max);
-  const float new_factor = Exp(part_max - max);
+  const F32x4 factors = Math4::Exp(F32x4{row->max - max, part_max - max});
+  const float old_factor = row->max == kMinusInfinity ? 0.0f : factors[0];
+  const float new_factor = factors[1];
   const FloatVector old_factors = Broadcast(old_factor), new_factors = Broadcast(new_factor);
   for (int32_t d = 0; d < value_stride; d += kFloatLanes) {
     const FloatVector added = LoadVector(part + d) * new_factors;
