@@ -82,6 +82,7 @@ uintptr_t InstructionOf(const void* context) {
 void OnCrash(int number, siginfo_t*, void* context) {
   // Another thread's crash waits for the end of the process.
   while (g_reporting.test_and_set()) pause();
+  if (g_file == STDERR_FILENO) Put("tenon worker: ");
   Put(kDied);
   for (const CrashSignal& one : kSignals) {
     if (one.number == number) Put(one.name);

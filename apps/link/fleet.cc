@@ -58,7 +58,9 @@ class Bell {
 class Supervisor final : public Fleet {
  public:
   Supervisor(const FleetOptions& options, FleetEvents events)
-      : options_(options), events_(std::move(events)) {}
+      : options_(options), log_(std::move(events.on_problem)) {
+    if (!log_) log_ = [](const std::string&) {};
+  }
   ~Supervisor() override { Stop(0); }
 
   Result<void> Begin();
@@ -109,7 +111,7 @@ class Supervisor final : public Fleet {
   void Post(Command command);
 
   const FleetOptions options_;
-  const FleetEvents events_;
+  std::function<void(const std::string&)> log_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
 
   // The supervising thread's.
@@ -148,9 +150,7 @@ std::unique_ptr<Deployment> Supervisor::Make(size_t place, const PipelineSource&
   if (place < options_.model_names.size()) options.name = options_.model_names[place];
   options.binary = options_.binary;
   options.folder = options_.folder;
-  options.log = [this](const std::string& text) {
-    if (events_.on_problem) events_.on_problem(text);
-  };
+  options.log = log_;
   options.wake = [bell = bell_] { bell->Ring(); };
   return std::make_unique<Deployment>(std::move(options));
 }
@@ -278,11 +278,11 @@ void Supervisor::Replace(size_t place, std::unique_ptr<Deployment> next) {
 void Supervisor::ReturnToBefore(size_t index) {
   Place& place = places_[index];
   if (place.current->phase() != Deployment::Phase::kBroken || place.before_resolved.empty()) return;
-  events_.on_problem(fmt::format("{}: {}; the pipeline before it returns",
-                                 place.current->options().source.path, place.current->problem()));
+  log_(fmt::format("{}: {}; the pipeline before it returns", place.current->options().source.path,
+                   place.current->problem()));
   auto before = Make(index, place.before, std::exchange(place.before_resolved, ""));
   if (auto started = before->Start(); !started.ok()) {
-    return events_.on_problem(started.error().message);
+    return log_(started.error().message);
   }
   old_.push_back({std::exchange(place.current, std::move(before)), {}, Clock::now(), false});
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <thread>
@@ -43,6 +44,9 @@ struct Worker {
     EXPECT_TRUE(listening.ok()) << listening.error().message;
     service = std::move(*listening);
     if (load) Load();
+  }
+  explicit Worker(std::unique_ptr<WorkerService> listening) : service(std::move(listening)) {
+    Load();
   }
   void Load() {
     EngineFacts facts;
@@ -234,6 +238,66 @@ TEST(Link, ALostWorkerEndsItsRequestsWithAnError) {
   ASSERT_TRUE(late.Wait());
   EXPECT_EQ(late.last.status, Status::kIo);
   silent->kept.clear();
+}
+
+// Certificates of a fresh authority.
+struct Authority {
+  explicit Authority(const Folder& folder, const std::string& name)
+      : base(folder.path + "/" + name) {
+    Make("ca", "");
+    Make("worker", Signed());
+    Make("server", Signed());
+  }
+  void Make(const std::string& who, const std::string& more) const {
+    const std::string file = base + "-" + who;
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" +
+        who + " -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout " + file + ".key -out " +
+        file + ".pem " + more + " 2>/dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  }
+  std::string Signed() const { return "-CA " + base + "-ca.pem -CAkey " + base + "-ca.key"; }
+  TlsFiles Of(const std::string& who) const {
+    return {base + "-" + who + ".pem", base + "-" + who + ".key", base + "-ca.pem"};
+  }
+  std::string base;
+};
+
+TEST(Link, OverTcpBothSidesShowACertificate) {
+  const Folder folder;
+  const Authority ours(folder, "ours"), theirs(folder, "theirs");
+  auto listening =
+      WorkerService::Listen({.socket = "", .host = "127.0.0.1:0", .tls = ours.Of("worker")});
+  ASSERT_TRUE(listening.ok()) << listening.error().message;
+  Worker worker(std::move(*listening));
+  const std::string host = "localhost:" + std::to_string(worker.service->Port());
+  auto known = RemoteClient::Connect({.socket = "", .host = host, .tls = ours.Of("server")}, [] {});
+  ASSERT_TRUE(known.ok());
+  ASSERT_TRUE(Eventually([&] { return (*known)->Link().serving; }));
+  Listener listener;
+  (*known)->Generate(Asking({5}, 10), listener.OnEvent());
+  ASSERT_TRUE(listener.Wait());
+  EXPECT_EQ(listener.ids[0], Expected({5}, 10));
+
+  TlsFiles stranger = theirs.Of("server");
+  stranger.ca = ours.Of("server").ca;
+  auto unknown = RemoteClient::Connect({.socket = "", .host = host, .tls = stranger}, [] {});
+  ASSERT_TRUE(unknown.ok());
+  EXPECT_TRUE(Eventually([&] { return !(*unknown)->Link().lost.empty(); }));
+  auto distrusts =
+      RemoteClient::Connect({.socket = "", .host = host, .tls = theirs.Of("server")}, [] {});
+  ASSERT_TRUE(distrusts.ok());
+  EXPECT_TRUE(Eventually([&] { return !(*distrusts)->Link().lost.empty(); }));
+  EXPECT_FALSE((*unknown)->Link().serving || (*distrusts)->Link().serving);
+}
+
+TEST(Link, OverTcpThereIsNoWayWithoutTls) {
+  const auto client =
+      RemoteClient::Connect({.socket = "", .host = "localhost:1", .tls = {}}, [] {});
+  ASSERT_FALSE(client.ok());
+  EXPECT_THAT(client.error().message, HasSubstr("--tls-cert is missing"));
+  const auto worker = WorkerService::Listen({.socket = "", .host = "127.0.0.1:0", .tls = {}});
+  EXPECT_FALSE(worker.ok());
 }
 
 TEST(Link, AFrontEndThatGoesAwayCancelsItsRequests) {

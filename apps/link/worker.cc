@@ -114,7 +114,9 @@ int RunWorker(const WorkerOptions& options) {
   if (!opened.ok()) return Fail(options, opened.error());
   link.Serve(std::move(opened->engine), opened->resolved);
   if (options.report < 0) {
-    fmt::print("tenon worker: {} is served\n", options.pipeline.path);
+    const std::string& socket = options.endpoint.socket;
+    fmt::print("tenon worker: {} at {}\n", options.pipeline.path,
+               socket.empty() ? fmt::format("port {}", link.Port()) : socket);
     std::fflush(stdout);
   }
   g_serving = true;

@@ -354,6 +354,8 @@ void Service::Serve(std::shared_ptr<EngineClient> engine, const std::string& res
   hello_.set_resolved(resolved);
   engine_ = std::move(engine);
   for (const auto& attachment : attachments_) attachment->Greet(engine_, hello_);
+  // Ready is told by a heartbeat.
+  changed_.notify_all();
 }
 
 void Service::AfterStep() {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <random>
 
 #include "tests/link/served_fleet.h"
@@ -243,6 +244,28 @@ TEST(Fleet, TwoWorkersShareTheLoad) {
     EXPECT_EQ(served.fleet->WhyNotReady(), "");
   }
   EXPECT_EQ(lost, 4U);
+}
+
+// Neither a front end that is killed nor one that crashes leaves workers behind.
+TEST(Worker, EndsWithItsParent) {
+  ServedFleet served;
+  const std::string pids = served.folder + "/pids";
+  const std::string command = "exec 2>/dev/null; " TENON_BINARY_DIR "/bin/tenon worker " +
+                              served.Path() + " --socket " + served.folder +
+                              "/s --parent $$ & echo $! $$ > " + pids + "; wait";
+  std::thread shell([&] { EXPECT_NE(std::system(command.c_str()), 0); });
+  ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(served.folder + "/s"); }));
+  pid_t worker = 0;
+  pid_t parent = 0;
+  ASSERT_TRUE(bool(std::ifstream(pids) >> worker >> parent));
+  kill(parent, SIGKILL);
+  shell.join();
+  EXPECT_TRUE(Eventually([&] {
+    // An orphan that nobody reaps stays as a zombie.
+    std::ifstream file("/proc/" + std::to_string(worker) + "/stat");
+    std::string number, name, state;
+    return !(file >> number >> name >> state) || state == "Z";
+  }));
 }
 
 TEST(Fleet, StoppingLetsRequestsFinish) {
