@@ -16,7 +16,9 @@ namespace tenon::apps::link {
 namespace {
 
 // With the heartbeats' 200 ms and the fleet's ticks this holds the promise of 2 s.
-constexpr double kDeadS = 1.8;
+constexpr double kStoppedS = 1.8;
+// Who is silent and was not stopped may only be waiting for a processor.
+constexpr double kDeadS = 5;
 constexpr auto kLookAgain = std::chrono::seconds(1);
 constexpr auto kListenWithin = std::chrono::seconds(10);
 // A process that dies closes its socket before it can be reaped.
@@ -136,7 +138,8 @@ void Deployment::Judge(Place& place, bool judge) {
     if (!link.lost.empty()) {
       if (place.lost == Clock::time_point()) place.lost = Clock::now();
       if (Clock::now() - place.lost > kDieWithin) place.killed = "broke its link";
-    } else if (judge && link.silence_s > kDeadS) {
+    } else if (judge && (link.silence_s > kDeadS ||
+                         (link.silence_s > kStoppedS && place.process->Stopped()))) {
       place.killed = fmt::format("was silent for {:.1f} s", link.silence_s);
     } else if (place.client->State().step_age_s > kHopelessS) {
       place.killed = fmt::format("completed no step for {:.0f} s", kHopelessS);

@@ -323,7 +323,10 @@ void Supervisor::EndAll() {
            std::all_of(old_.begin(), old_.end(),
                        [](Old& old) { return old.deployment->AllEnded(); });
   };
-  while (!ended() && Clock::now() < by) Wait();
+  while (!ended() && Clock::now() < by) {
+    Wait();
+    TickAll();
+  }
   places_.clear();
   old_.clear();
   link::RemoteClient::Sweep();

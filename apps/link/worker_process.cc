@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
 #include "apps/link/crash_report.h"
@@ -115,6 +116,17 @@ WorkerProcess::~WorkerProcess() {
 
 void WorkerProcess::Signal(int number) {
   if (!status_) kill(pid_, number);
+}
+
+bool WorkerProcess::Stopped() const {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid_));
+  std::string line;
+  std::getline(file, line);
+  // "pid (name) state …"; the name may hold anything.
+  const size_t name_end = line.rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= line.size()) return false;
+  const char state = line[name_end + 2];
+  return state == 'T' || state == 't';
 }
 
 void WorkerProcess::ReadReport() {

@@ -29,6 +29,8 @@ class WorkerProcess {
   int ReportFile() const { return report_file_; }
 
   void Signal(int number);
+  // Whether a signal or a debugger stopped it.
+  bool Stopped() const;
 
   // Takes what its report has; whether its socket is there.
   bool Listens();

@@ -72,8 +72,6 @@ class Attachment final : public grpc::ServerBidiReactor<v1::ToWorker, v1::FromWo
     uint64_t engine_number = 0;
     int32_t choices = 1;
     bool began = false;
-    int32_t cancel = kNone;  // asked for before engine_number was known
-    static constexpr int32_t kNone = -2;
   };
   std::map<uint64_t, Open> open_;
   bool writing_ = false;
@@ -202,15 +200,11 @@ void Attachment::OnReadDone(bool ok) {
       Embed(in_.embed());
       break;
     case v1::ToWorker::kCancel: {
+      // Messages come one by one: the request's Start is done.
       const std::lock_guard lock(mutex_);
       const auto found = open_.find(in_.cancel().request());
-      if (found == open_.end()) break;
-      if (found->second.engine_number == 0) {
-        found->second.cancel = in_.cancel().choice();
-      } else {
-        if (engine_ != nullptr)
-          engine_->Cancel(found->second.engine_number, std::max(in_.cancel().choice(), -1));
-      }
+      if (found == open_.end() || engine_ == nullptr) break;
+      engine_->Cancel(found->second.engine_number, std::max(in_.cancel().choice(), -1));
       break;
     }
     case v1::ToWorker::WHAT_NOT_SET:
@@ -243,18 +237,13 @@ void Attachment::Start(const v1::Start& start) {
       std::move(*request), [self = shared_from_this(), number](GenerateEvent event) {
         self->Hear(number, std::move(event));
       });
-  int32_t cancel = Open::kNone;
   {
     const std::lock_guard lock(mutex_);
     const auto found = open_.find(number);
-    if (found != open_.end()) {
-      found->second.engine_number = engine_number;
-      cancel = found->second.cancel;
-    } else if (closed_) {
-      cancel = -1;
-    }
+    if (found != open_.end()) found->second.engine_number = engine_number;
+    if (!closed_) return;
   }
-  if (cancel != Open::kNone) engine->Cancel(engine_number, cancel);
+  engine->Cancel(engine_number);
 }
 
 void Attachment::Embed(const v1::EmbedCall& call) {
