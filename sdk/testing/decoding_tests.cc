@@ -92,6 +92,7 @@ void AddDecodingTests(const ComponentInfo&, std::vector<Test>* tests) {
   AddProcessorTests(tests);
   AddSamplerTests(tests);
   AddDrafterTests(tests);
+  AddDecodingThreadTests(tests);
 }
 
 }  // namespace tenon::testing

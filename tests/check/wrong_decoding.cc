@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Samplers, drafters and processors with one fault each, and a sampler without.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "tenon/decoding.h"
 #include "tenon/plugin.h"
@@ -96,6 +101,32 @@ class TrustsTokens final : public Component, public LogitProcessor {
   }
 };
 
+// Keeps what it works on in a member, which calls at once share.
+class SharesScratch final : public Component, public LogitProcessor, public Sampler {
+ public:
+  explicit SharesScratch(const CreateArgs&) {}
+  void* Query(const char* name) noexcept override {
+    return Offer<LogitProcessor, Sampler>(this, name);
+  }
+  void Apply(const DecodePoint&, Span<float> logits) noexcept override {
+    const uint64_t count = std::min<uint64_t>(logits.size, work_.size());
+    for (uint64_t i = 0; i < count; ++i) work_[i] = logits[i];
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    for (uint64_t i = 0; i < count; ++i) logits[i] = work_[i];
+  }
+  uint64_t ScratchBytes(int32_t) const noexcept override { return 0; }
+  int32_t Sample(const DecodePoint&, Span<float> logits, void*) noexcept override {
+    best_ = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    return best_;
+  }
+  void Distribution(const DecodePoint&, Span<float>, void*) noexcept override {}
+
+ private:
+  std::array<std::atomic<float>, 2000> work_{};
+  std::atomic<int32_t> best_ = 0;
+};
+
 template <typename T>
 constexpr ComponentInfo Described(const char* name) {
   return Describe<T>(Family::kDecoding, name, "From logits to tokens.", 0,
@@ -111,9 +142,10 @@ constexpr ComponentInfo kWrong =
 constexpr ComponentInfo kNegative = Described<Drafts<0>>("acme.negative_tokens");
 constexpr ComponentInfo kTooMany = Described<Drafts<1>>("acme.too_many_tokens");
 constexpr ComponentInfo kNan = Described<MakesNan>("acme.makes_nan");
+constexpr ComponentInfo kShares = Described<SharesScratch>("acme.shares_scratch");
 constexpr ComponentInfo kTrusts = Described<TrustsTokens>("acme.trusts_tokens");
 
 }  // namespace
 
 TENON_PLUGIN("acme.decoding.wrong", "1.0.0", "MIT", &kRight, &kSquares, &kCounts, &kZero, &kWrong,
-             &kNegative, &kTooMany, &kNan, &kTrusts);
+             &kNegative, &kTooMany, &kNan, &kTrusts, &kShares);
