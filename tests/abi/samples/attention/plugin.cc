@@ -7,11 +7,12 @@ namespace {
 
 using tenon::Capability;
 
-constexpr tenon::ComponentInfo kComponent = tenon::Describe<first::Sample>(
-    tenon::Family::kAttention, "first.sample", "Softmax attention over contiguous K and V in f32.", 0,
-    tenon::Claim(Capability::kDeviceCpu, Capability::kSlidingWindow, Capability::kSoftCap,
-                 Capability::kKvF32),
-    first::Sample::kOptions);
+constexpr tenon::ComponentInfo kComponent =
+    tenon::Describe<first::Sample>(tenon::Family::kAttention, "first.sample",
+                                   "Softmax attention over contiguous K and V in f32.", 0,
+                                   tenon::Claim(Capability::kDeviceCpu, Capability::kSlidingWindow,
+                                                Capability::kSoftCap, Capability::kKvF32),
+                                   first::Sample::kOptions);
 
 }  // namespace
 

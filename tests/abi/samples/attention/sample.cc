@@ -118,7 +118,7 @@ Sample::Sample(const tenon::CreateArgs& args) : host_(*args.host), device_(args.
 Sample::~Sample() = default;
 
 tenon::Status Sample::LayOut(const tenon::AttentionParams& layer, int32_t max_context,
-                            tenon::KvLayout* out) noexcept {
+                             tenon::KvLayout* out) noexcept {
   if (layer.heads < 1 || layer.kv_heads < 1 || layer.heads % layer.kv_heads != 0 ||
       layer.head_dim < 1 || layer.value_dim < 1 || max_context < 1) {
     return host_.Fail(tenon::Status::kInvalid,

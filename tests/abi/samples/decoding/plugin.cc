@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/plugin.h"
 
-#include "tenon/decoding.h"
 #include "sample.h"
+#include "tenon/decoding.h"
 
 namespace {
 
@@ -15,7 +15,8 @@ constexpr tenon::OptionInfo kOptions[] = {
 
 class Sample final : public tenon::Component, public tenon::LogitProcessor {
  public:
-  explicit Sample(const tenon::CreateArgs& args) : a_(static_cast<float>(args.options.Float("a"))) {}
+  explicit Sample(const tenon::CreateArgs& args)
+      : a_(static_cast<float>(args.options.Float("a"))) {}
 
   void* Query(const char* name) noexcept override {
     return tenon::Offer<tenon::LogitProcessor>(this, name);
@@ -29,10 +30,10 @@ class Sample final : public tenon::Component, public tenon::LogitProcessor {
   const float a_;
 };
 
-constexpr tenon::ComponentInfo kComponent =
-    tenon::Describe<Sample>(tenon::Family::kDecoding, "first.sample",
-                          "Rules out tokens by the square of the best one's probability.", 0,
-                          tenon::Claim(Capability::kDeviceCpu, Capability::kDeviceCuda), kOptions);
+constexpr tenon::ComponentInfo kComponent = tenon::Describe<Sample>(
+    tenon::Family::kDecoding, "first.sample",
+    "Rules out tokens by the square of the best one's probability.", 0,
+    tenon::Claim(Capability::kDeviceCpu, Capability::kDeviceCuda), kOptions);
 
 }  // namespace
 

@@ -80,7 +80,8 @@ tenon::Status Sample::Rewrite(tenon::ProgramEditor&, tenon::Communicator* commun
 
 tenon::Status Sample::Plan(const tenon::OpSpec& spec, tenon::PlannedOp* out) noexcept try {
   if (!(spec.kind == tenon::Str(tenon::kAllReduce))) {
-    return host_.Fail(tenon::Status::kUnsupported, "first.sample makes ops of kind all_reduce only");
+    return host_.Fail(tenon::Status::kUnsupported,
+                      "first.sample makes ops of kind all_reduce only");
   }
   if (spec.inputs.size != 1 || spec.outputs.size != 1 ||
       spec.inputs[0].data != spec.outputs[0].data || spec.inputs[0].dtype != tenon::DType::kF32) {

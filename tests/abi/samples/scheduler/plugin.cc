@@ -8,8 +8,8 @@ namespace {
 using tenon::Capability;
 
 constexpr tenon::ComponentInfo kComponent = tenon::Describe<first::Sample>(
-    tenon::Family::kScheduler, "first.sample", "First come, first served, with prompts in chunks.", 0,
-    tenon::Claim(Capability::kDeviceCpu, Capability::kDeviceCuda), first::Sample::kOptions);
+    tenon::Family::kScheduler, "first.sample", "First come, first served, with prompts in chunks.",
+    0, tenon::Claim(Capability::kDeviceCpu, Capability::kDeviceCuda), first::Sample::kOptions);
 
 }  // namespace
 

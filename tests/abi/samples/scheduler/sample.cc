@@ -105,7 +105,8 @@ class Step {
 
 }  // namespace
 
-tenon::Status Sample::Schedule(const tenon::SchedulerView& view, tenon::SchedulePlan* plan) noexcept {
+tenon::Status Sample::Schedule(const tenon::SchedulerView& view,
+                               tenon::SchedulePlan* plan) noexcept {
   Step step(view, max_batch_tokens_, max_sequences_, plan);
   step.GrantRunning(true);
   step.GrantRunning(false);
