@@ -3,18 +3,15 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "kernels/cpu/bench_peak.h"
 #include "kernels/cpu/exact_gemm.h"
 #include "kernels/cpu/int8_gemm.h"
-#include "kernels/cpu/peak.h"
 #include "kernels/cpu/random_weights.h"
 
 // Products of the CPU kernels over the shapes of SmolLM2-135M, as GOP/s (two operations a weight
@@ -140,30 +137,6 @@ void Multiply(const Setting& s, const Matrix& matrix, int64_t row, int64_t rows,
   }
 }
 
-// GOP/s that one core reaches on registers alone, the best of a few tries; 0 where the level has no
-// such loop. Measured once.
-double PeakOf(Isa isa, const std::string& name) {
-  static std::mutex mutex;
-  static std::map<std::pair<Isa, std::string>, double> known;
-  const std::lock_guard lock(mutex);
-  const auto [at, added] = known.try_emplace({isa, name}, 0.0);
-  if (!added) return at->second;
-  const PeakLoops loops = PeakLoopsOf(isa);
-  for (int32_t i = 0; i < loops.count; ++i) {
-    const PeakLoop& loop = loops.loops[i];
-    if (name != loop.name) continue;
-    constexpr int64_t kRounds = 200'000;
-    for (int repeat = 0; repeat < 20; ++repeat) {
-      const auto begin = std::chrono::steady_clock::now();
-      benchmark::DoNotOptimize(loop.run(kRounds));
-      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-      const double operations = 1e-9 * static_cast<double>(kRounds * loop.round_ops);
-      at->second = std::max(at->second, operations / took.count());
-    }
-  }
-  return at->second;
-}
-
 void Pass(benchmark::State& state, const Setting& s, const Model& model) {
   Workplace place(s.tokens);
   for (auto _ : state) {
@@ -189,7 +162,7 @@ void Pass(benchmark::State& state, const Setting& s, const Model& model) {
   state.counters["GOP/s"] = Counter(operations, Counter::kIsRate);
   state.counters["GB/s"] =
       Counter(1e-9 * static_cast<double>(model.bytes) * passes, Counter::kIsRate);
-  const double peak = PeakOf(s.isa, s.int8 ? "int8" : "f32") * state.threads();
+  const double peak = 1e-9 * PeakOpsPerSecond(s.isa, s.int8 ? "int8" : "f32") * state.threads();
   if (peak > 0) state.counters["% of peak"] = Counter(100 * operations / peak, Counter::kIsRate);
   state.counters["tokens/s"] = Counter(static_cast<double>(s.tokens) * passes, Counter::kIsRate);
 }

@@ -3,12 +3,13 @@
 
 #include <string>
 
+#include "kernels/cpu/bench_peak.h"
 #include "plugins/attention/common/attention_rig.h"
 
 // One attention op on one lane: decode at a context, and a prompt of 512 tokens; latent ones (the
 // shapes of DeepSeek-V2-Lite and V3) and encoders (all-MiniLM-L6-v2, and a BERT of 64 columns a
 // head). Bytes are those of K and V that must be read once; operations are two for each of the two
-// multiply-adds a score and column.
+// multiply-adds a score and column; the peak is f32's.
 extern "C" const tenon::PluginInfo* tenon_plugin_v1_attention_paged();
 
 namespace tenon::attention {
@@ -51,6 +52,8 @@ void Measure(benchmark::State& state, const Model& model, const std::string& isa
     return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
   };
   state.counters["GFLOP/s"] = rate(operations * 1e-9);
+  const double peak = cpu::PeakOpsPerSecond(cpu::ChooseIsa(isa.c_str()).isa, "f32");
+  if (peak > 0) state.counters["% of peak"] = rate(100 * operations / peak);
   if (tokens == 1) {
     state.counters["GB/s"] = rate(static_cast<double>(session.KvBytes(context)) * 1e-9);
   }
