@@ -185,7 +185,7 @@ class Reader {
     const Options view = options->View();
     out_.memory = {view.Int("context_tokens"), view.Int("kv_tokens"), view.Bool("prefix_cache"),
                    std::string(std::string_view(view.Text("offload"))), view.Int("offload_tokens")};
-    const YamlNode* folder = memory->Get("offload");
+    const YamlNode* folder = section->Get("offload");
     if (out_.memory.offload.empty()) {
       return Wrong("TN202", folder->mark, "offload is empty; none, auto or a folder allowed");
     }

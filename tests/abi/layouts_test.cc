@@ -13,6 +13,7 @@
 #include "tenon/plugin.h"
 #include "tenon/plugin_note.h"
 #include "tenon/quant.h"
+#include "tenon/rules.h"
 #include "tenon/scheduler.h"
 
 namespace tenon {
