@@ -5,6 +5,7 @@
 #include <chrono>
 #include <random>
 
+#include "core/engine/scratch_folder_test.h"
 #include "tests/golden/golden.h"
 
 // Prefixes computed before, on real models: the same tokens, in less time.
@@ -72,6 +73,30 @@ TEST(PrefixCache, ChangesNoTokenOfAnyModel) {
       EXPECT_EQ(warm.cached, i == 0 ? 0 : 592);
       EXPECT_EQ(cold.cached, 0);
     }
+  }
+}
+
+// A pool of one and a half prompts; the second session finds what the first one left.
+TEST(PrefixCache, ChangesNoTokenWhereBlocksComeBackFromAFile) {
+  const core::testing::ScratchFolder folder;
+  std::mt19937 random(6);
+  std::vector<std::vector<int32_t>> prompts;
+  for (int i = 0; i < 3; ++i) prompts.push_back(RandomTokens(random, 300));
+  std::vector<std::vector<int32_t>> expected;
+  for (const bool restarted : {false, true}) {
+    const auto session =
+        Open("default.yaml", {"memory.context_tokens=512", "memory.kv_tokens=512",
+                              "memory.offload_tokens=4096", "memory.offload=" + folder.path()});
+    ASSERT_NE(session, nullptr);
+    for (const bool again : {false, true}) {
+      for (size_t i = 0; i < prompts.size(); ++i) {
+        const Answer answer = Ask(*session, prompts[i], 16);
+        if (!again && !restarted) expected.push_back(answer.tokens);
+        EXPECT_EQ(answer.tokens, expected[i]) << i;
+        EXPECT_TRUE(!again || answer.cached == 288) << answer.cached;
+      }
+    }
+    EXPECT_GT(session->engine().RestoredBlocks(), restarted ? 40 : 30);
   }
 }
 
