@@ -70,7 +70,7 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
   void Answer(const v1::Embedded& message);
   void Lose(std::string why);
 
-  std::unique_ptr<v1::EngineLink::Stub> rpc_;
+  decltype(v1::EngineLink::NewStub(nullptr)) rpc_;
   grpc::ClientContext context_;
   const std::function<void()> on_change_;
   std::shared_ptr<Stream> self_;  // until OnDone

@@ -228,9 +228,9 @@ TEST(Fleet, TwoWorkersShareTheLoad) {
     std::vector<int32_t> prompt(64, first);
     served.Generate(prompt, 200, *streams.back());
   };
-  // Both have joined when a request that runs alone leaves the other worker free.
-  ASSERT_TRUE(Eventually([&] { return served.Engine()->State().free_blocks > 0; }));
-  std::this_thread::sleep_for(std::chrono::seconds(1));
+  ASSERT_TRUE(Eventually([&] {
+    return served.Engine()->State().free_blocks == 2 * served.Engine()->Facts().total_blocks;
+  }));
   for (int32_t i = 0; i < 8; ++i) ask(i);
   ASSERT_TRUE(Eventually([&] { return served.Engine()->State().running == 8; }));
   const auto workers = ServedFleet::Workers();
