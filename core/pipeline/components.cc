@@ -95,9 +95,14 @@ Result<void> Components::MakeDecoding(const Pipeline& pipeline) {
     auto* processor = QueryFor<LogitProcessor>(component);
     auto* sampler = QueryFor<Sampler>(component);
     auto* drafter = QueryFor<Drafter>(component);
-    if (processor == nullptr && sampler == nullptr && drafter == nullptr) {
-      return NotOffered(choice, "processor, sampler or drafter");
+    auto* front_rule = QueryFor<FrontRule>(component);
+    auto* back_rule = QueryFor<BackRule>(component);
+    if (processor == nullptr && sampler == nullptr && drafter == nullptr && front_rule == nullptr &&
+        back_rule == nullptr) {
+      return NotOffered(choice, "processor, sampler, drafter, front rule or back rule");
     }
+    if (front_rule != nullptr) front_rules_.push_back(front_rule);
+    if (back_rule != nullptr) back_rules_.push_back(back_rule);
     if (processor != nullptr) processors_.push_back(processor);
     if (sampler != nullptr && sampler_ != nullptr) {
       return Failed(Status::kInvalid, choice,

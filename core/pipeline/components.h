@@ -10,6 +10,7 @@
 #include "tenon/device.h"
 #include "tenon/parallel.h"
 #include "tenon/quant.h"
+#include "tenon/rules.h"
 #include "tenon/scheduler.h"
 
 namespace tenon::core {
@@ -37,6 +38,8 @@ class Components {
   const std::vector<LogitProcessor*>& processors() const { return processors_; }  // in order
   Sampler& sampler() const { return *sampler_; }
   Drafter* drafter() const { return drafter_; }  // null where the chain has none
+  const std::vector<FrontRule*>& front_rules() const { return front_rules_; }  // in order
+  const std::vector<BackRule*>& back_rules() const { return back_rules_; }
 
   // Makes an adapter component with its default options, after all others and so ended before them;
   // `where` stands in messages. Fails as Create does.
@@ -70,6 +73,8 @@ class Components {
   std::vector<LogitProcessor*> processors_;
   Sampler* sampler_ = nullptr;
   Drafter* drafter_ = nullptr;
+  std::vector<FrontRule*> front_rules_;
+  std::vector<BackRule*> back_rules_;
   std::vector<Pass*> passes_;
 };
 
