@@ -54,6 +54,9 @@ class Session {
   const text::Tokenizer* tokenizer() const {
     return model_->tokenizer ? &*model_->tokenizer : nullptr;
   }
+  // Rules on texts of the pipeline's `decoding:`, which whoever serves it applies; in order.
+  const std::vector<FrontRule*>& front_rules() const { return components_->front_rules(); }
+  const std::vector<BackRule*>& back_rules() const { return components_->back_rules(); }
   const Adapters& adapters() const { return adapters_; }
   Device& device() { return components_->device(); }
   const Capabilities& Needs(Family family) const { return needs_[static_cast<size_t>(family)]; }
