@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct GenerateRequest {
   int32_t priority = 0;     // higher goes first
   std::string adapter;      // of EngineFacts::adapters; empty: none
   uint64_t cache_salt = 0;  // KV blocks are shared only among requests of one salt and adapter
+  std::string user_text;    // of the last turn of a user, for the pipeline's front rules
 };
 
 struct GeneratedToken {
@@ -45,6 +47,9 @@ struct GenerateEvent {
   std::string error;          // with kError: what the user reads
   int32_t cached_tokens = 0;  // of the prompt, taken from the prefix cache; told in the first event
   int64_t queued_us = 0;      // from its arrival to its first step; told in the first event
+  // Where the pipeline has rules on its output: what is shown instead of the tokens' own text.
+  std::optional<std::string> text;
+  bool blocked = false;  // with kStop: a rule ended it
 };
 
 // In order, one at a time, the last of each choice with `finish`; none behind the last choice's.
