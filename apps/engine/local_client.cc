@@ -5,6 +5,7 @@
 
 #include "apps/engine/embedding_client.h"
 #include "apps/engine/generation_client.h"
+#include "apps/engine/ruled_client.h"
 
 namespace tenon::apps {
 namespace {
@@ -66,8 +67,10 @@ class Owning final : public EngineClient {
 
 std::unique_ptr<EngineClient> MakeLocalClient(std::unique_ptr<Session> session,
                                               std::function<void()> after_step) {
-  return std::make_unique<Owning<GenerationClient, Session>>(std::move(session),
-                                                             std::move(after_step));
+  Rules rules{session->tokenizer(), session->front_rules(), session->back_rules()};
+  auto client = std::make_unique<Owning<GenerationClient, Session>>(std::move(session), after_step);
+  if (rules.front.empty() && rules.back.empty()) return client;
+  return std::make_unique<RuledClient>(std::move(client), std::move(rules), std::move(after_step));
 }
 
 std::unique_ptr<EngineClient> MakeLocalClient(std::unique_ptr<EmbeddingSession> session,
