@@ -10,6 +10,7 @@ namespace {
 
 using text::jinja::Value;
 
+const JsonValue::Array kNoParts;
 constexpr size_t kMaxKeys = 256;  // of an object that a template sees: finding them is quadratic
 constexpr std::string_view kRoles[] = {"system",    "developer", "user",
                                        "assistant", "tool",      "function"};
@@ -204,6 +205,27 @@ void ReadVariables(const JsonValue::Object& given, Conversion& conversion, Field
 }
 
 }  // namespace
+
+std::string LastUserText(Fields& fields) {
+  const JsonValue::Array* messages = fields.Array("messages");
+  if (messages == nullptr) return {};
+  for (auto message = messages->rbegin(); message != messages->rend(); ++message) {
+    const JsonValue* role = message->Find("role");
+    const JsonValue* content = message->Find("content");
+    if (role == nullptr || role->AsString() == nullptr || *role->AsString() != "user") continue;
+    if (content == nullptr) return {};
+    if (content->AsString() != nullptr) return *content->AsString();
+    std::string joined;
+    for (const JsonValue& part : content->AsArray() == nullptr ? kNoParts : *content->AsArray()) {
+      const JsonValue* text = part.Find("text");
+      if (text == nullptr || text->AsString() == nullptr) continue;
+      if (!joined.empty()) joined += '\n';
+      joined += *text->AsString();
+    }
+    return joined;
+  }
+  return {};
+}
 
 std::vector<int32_t> ReadChatPrompt(Fields& fields, const ModelText& text,
                                     bool add_generation_prompt, const RequestCaps& caps) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "apps/openai/fields.h"
@@ -15,5 +16,8 @@ namespace tenon::apps::openai {
 // newlines; arguments of earlier tool calls, which clients send as JSON in a string, are parsed.
 std::vector<int32_t> ReadChatPrompt(Fields& fields, const ModelText& text,
                                     bool add_generation_prompt, const RequestCaps& caps);
+
+// The text of the last message of a user; empty where there is none.
+std::string LastUserText(Fields& fields);
 
 }  // namespace tenon::apps::openai

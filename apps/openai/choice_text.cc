@@ -34,6 +34,12 @@ void ChoiceText::Push(const GeneratedToken& token) {
   Say(decoder_.Push(token.id), tokens_ > min_tokens_);
 }
 
+void ChoiceText::PushText(size_t tokens, const std::string& text) {
+  if (stopped()) return;
+  tokens_ += static_cast<int64_t>(tokens);
+  Say(text, tokens_ > min_tokens_);
+}
+
 void ChoiceText::Finish() {
   if (std::exchange(finished_, true) || stopped()) return;
   Say(decoder_.Flush(), true);

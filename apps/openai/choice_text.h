@@ -21,6 +21,10 @@ class ChoiceText {
   // A token; its text follows what the earlier ones said. Ignored once stopped().
   void Push(const GeneratedToken& token);
 
+  // So many tokens that rules of the pipeline turned into `text`. Their log-probabilities are not
+  // told.
+  void PushText(size_t tokens, const std::string& text);
+
   // A token that ends the text and is no part of it.
   void PushEnd() { ++tokens_; }
 

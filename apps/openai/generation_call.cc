@@ -55,6 +55,8 @@ class GenerationCall final : public Call, public std::enable_shared_from_this<Ge
   void Time(const GenerateEvent& event, Choice& choice);
   void Push(size_t part, const GenerateEvent& event, Choice& choice,
             std::vector<EngineCancel>* cancels);
+  void End(size_t part, const GenerateEvent& event, Choice& choice,
+           std::vector<EngineCancel>* cancels);
   void Send(int32_t index, Choice& choice);
   void FinishIfAll();
   std::vector<FinishedChoice> Finished();
@@ -191,6 +193,10 @@ void GenerationCall::Time(const GenerateEvent& event, Choice& choice) {
 
 void GenerationCall::Push(size_t part, const GenerateEvent& event, Choice& choice,
                           std::vector<EngineCancel>* cancels) {
+  if (event.text) {
+    choice.text->PushText(event.tokens.size(), *event.text);
+    return End(part, event, choice, cancels);
+  }
   const std::vector<int32_t>& ends = plan_.prompts[part].request.stop_tokens;
   for (size_t i = 0; i < event.tokens.size(); ++i) {
     const GeneratedToken& token = event.tokens[i];
@@ -202,6 +208,12 @@ void GenerationCall::Push(size_t part, const GenerateEvent& event, Choice& choic
       choice.text->Push(token);
     }
   }
+  End(part, event, choice, cancels);
+}
+
+// What the event's tokens and its finish make of the choice.
+void GenerationCall::End(size_t part, const GenerateEvent& event, Choice& choice,
+                         std::vector<EngineCancel>* cancels) {
   if (event.finish != core::FinishReason::kNone) choice.text->Finish();
   if (choice.text->stopped()) {
     choice.finish_reason = "stop";
@@ -212,7 +224,9 @@ void GenerationCall::Push(size_t part, const GenerateEvent& event, Choice& choic
       parts_[part].cancelled.push_back(event.choice);
     }
   } else if (event.finish != core::FinishReason::kNone) {
-    choice.finish_reason = event.finish == core::FinishReason::kLength ? "length" : "stop";
+    choice.finish_reason = event.blocked                                 ? "content_filter"
+                           : event.finish == core::FinishReason::kLength ? "length"
+                                                                         : "stop";
   }
 }
 

@@ -112,14 +112,15 @@ std::optional<NamedModel> Begin(Fields& fields, const RequestContext& context, b
 }
 
 void AddPrompt(const RequestContext& context, const NamedModel& named, std::vector<int32_t> ids,
-               std::string echo, Fields& fields, GenerationPlan* plan) {
+               std::string user_text, bool echo, Fields& fields, GenerationPlan* plan) {
   const std::string_view field = plan->head.chat ? "messages" : "prompt";
   if (!fields.ok()) return;
   if (ids.empty()) return fields.Refuse(field, fmt::format("{} has no tokens", field));
   const int32_t most = OutputTokens(plan->fields, named.model->facts, ids.size(), field, fields);
   GenerateRequest request = MakeRequest(*plan, named, context.caller, std::move(ids));
   request.max_tokens = most;
-  plan->prompts.push_back({std::move(request), std::move(echo)});
+  request.user_text = user_text;
+  plan->prompts.push_back({std::move(request), echo ? std::move(user_text) : std::string()});
 }
 
 // `prompt` of completions, whatever its form.
@@ -162,14 +163,14 @@ class PromptReader {
     auto ids =
         named_.model->text->tokenizer.Encode(text, {.parse_special = true, .add_special = true});
     if (!ids.ok()) return fields_.Refuse("prompt", ids.error().message);
-    AddPrompt(context_, named_, *std::move(ids), echo_ ? text : std::string(), fields_, plan_);
+    AddPrompt(context_, named_, *std::move(ids), text, echo_, fields_, plan_);
   }
   void Ids(const JsonValue::Array& array) {
     const text::Tokenizer& tokenizer = named_.model->text->tokenizer;
     std::vector<int32_t> ids;
     if (!ReadIds(array, "prompt", tokenizer.vocab_size(), fields_, &ids)) return;
     std::string text = echo_ ? tokenizer.Decode(ids) : std::string();
-    AddPrompt(context_, named_, std::move(ids), std::move(text), fields_, plan_);
+    AddPrompt(context_, named_, std::move(ids), std::move(text), echo_, fields_, plan_);
   }
 
   const RequestContext& context_;
@@ -187,7 +188,8 @@ std::optional<GenerationPlan> PlanChat(Fields& fields, const RequestContext& con
   auto named = Begin(fields, context, true, &plan, error);
   if (!named) return std::nullopt;
   auto ids = ReadChatPrompt(fields, *named->model->text, true, context.caps);
-  AddPrompt(context, *named, std::move(ids), {}, fields, &plan);
+  AddPrompt(context, *named, std::move(ids), fields.ok() ? LastUserText(fields) : std::string(),
+            false, fields, &plan);
   if (fields.ok()) return plan;
   *error = fields.error();
   return std::nullopt;
