@@ -128,6 +128,11 @@ int Run(RunArguments& arguments) {
   }
   auto session = Session::Open(arguments.session);
   if (!session.ok()) return Report(session.error());
+  if (!(*session)->front_rules().empty() || !(*session)->back_rules().empty()) {
+    return Report({Status::kUnsupported,
+                   "this pipeline's `decoding:` has rules on texts, which act where requests are "
+                   "answered: tenon serve and tenon batch. Take them out to run it here"});
+  }
   const auto adapter = AdapterNumber(**session, arguments.adapter);
   if (!adapter.ok()) return Report(adapter.error());
   arguments.generation.adapter = *adapter;
