@@ -28,7 +28,7 @@ std::string Told(const Estimate& e, double (*shown)(double), const char* format)
 
 std::string Times(const Estimate& e) {
   return Told(
-      e, [](double log) { return std::exp(log); }, "{:.3f}");
+      e, [](double log) { return std::exp(log); }, "{:.4g}");
 }
 
 std::string PerCent(const Estimate& e) {

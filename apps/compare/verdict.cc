@@ -9,6 +9,8 @@
 namespace tenon::apps {
 namespace {
 
+constexpr double kMostTimes = 10;  // what is harder to find is not said as a number
+
 std::string Interval(const Estimate& gain) {
   return fmt::format("{:.3f} ({:.3f} to {:.3f})", std::exp(gain.value), std::exp(gain.low),
                      std::exp(gain.high));
@@ -27,6 +29,10 @@ std::string SpeedText(const Comparison& comparison, bool* found) {
   if (text.empty() && !std::isfinite(detectable)) {
     return "speed: one repetition cannot tell a difference from where memory happened to lie; "
            "--repeat 5 can";
+  }
+  if (text.empty() && detectable > std::log(kMostTimes)) {
+    return fmt::format("speed: no difference found; too few repetitions to find a factor of {:.0f}",
+                       kMostTimes);
   }
   if (text.empty()) {
     return fmt::format("speed: no difference found; one of {:.1f} % would have been",
