@@ -203,6 +203,9 @@ void Connection::SendContinue() {
 void Connection::ReadBody() {
   const BodyReader::Progress progress = body_->Feed(in_);
   in_.erase(0, progress.taken);
+  if (!crowd_.Keep(*this, progress.taken)) {
+    return Refuse({503, "too many large requests at a time"});
+  }
   if (progress.error) return Refuse(*progress.error);
   if (!progress.done) return Read();
   std::string body = body_->Take();
@@ -245,7 +248,8 @@ void Connection::Refuse(const FramingError& error) {
   body_.reset();
   verdict_ = {};
   head_ = {};
-  StartRefusal(ErrorResponse(MakeError(error.status, error.why, "bad_request")), false);
+  const char* code = error.status == 503 ? "overloaded" : "bad_request";
+  StartRefusal(ErrorResponse(MakeError(error.status, error.why, code)), false);
 }
 
 void Connection::StartRefusal(Response response, bool reusable) {
@@ -287,6 +291,7 @@ void Connection::EndTurn() {
   const bool reusable = turn_->reusable();
   turn_->Forget();
   turn_.reset();
+  crowd_.Release(*this);
   piece_ = {};
   comment_due_ = kNever;
   if (!reusable || peer_ended_) return Linger();

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/server/crowd.h"
 
+#include <utility>
+
 namespace tenon::apps::server {
+
+void Crowd::Unlist(Place& place) {
+  if (place.list != nullptr) place.list->erase(place.at);
+  place.list = nullptr;
+}
 
 bool Crowd::Join(Member& member) {
   const std::lock_guard lock(mutex_);
   if (members_.size() - leaving_ >= most_) {
-    if (waiting_.empty()) return false;
-    Member* oldest = waiting_.front();
-    waiting_.pop_front();
+    auto& waiting = strangers_.empty() ? known_ : strangers_;
+    if (waiting.empty()) return false;
+    Member* oldest = waiting.front();
     Place& place = members_.at(oldest);
-    place.waits = false;
+    Unlist(place);
     place.evicted = true;
     ++leaving_;
     oldest->Evict(false);
   }
-  const auto at = waiting_.insert(waiting_.end(), &member);
-  members_[&member] = {true, false, at};
+  Place& place = members_[&member];
+  place.list = &strangers_;
+  place.at = strangers_.insert(strangers_.end(), &member);
   return true;
 }
 
@@ -24,8 +32,9 @@ void Crowd::Leave(Member& member) {
   const std::lock_guard lock(mutex_);
   const auto found = members_.find(&member);
   if (found == members_.end()) return;
-  if (found->second.waits) waiting_.erase(found->second.at);
+  Unlist(found->second);
   if (found->second.evicted) --leaving_;
+  body_bytes_ -= found->second.bytes;
   members_.erase(found);
 }
 
@@ -33,17 +42,30 @@ void Crowd::Waits(Member& member) {
   const std::lock_guard lock(mutex_);
   const auto found = members_.find(&member);
   if (found == members_.end() || found->second.evicted) return;
-  if (found->second.waits) waiting_.erase(found->second.at);
-  found->second.waits = true;
-  found->second.at = waiting_.insert(waiting_.end(), &member);
+  Unlist(found->second);
+  found->second.list = &known_;
+  found->second.at = known_.insert(known_.end(), &member);
 }
 
 void Crowd::Works(Member& member) {
   const std::lock_guard lock(mutex_);
   const auto found = members_.find(&member);
-  if (found == members_.end() || !found->second.waits) return;
-  waiting_.erase(found->second.at);
-  found->second.waits = false;
+  if (found != members_.end()) Unlist(found->second);
+}
+
+bool Crowd::Keep(Member& member, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto found = members_.find(&member);
+  if (found == members_.end() || body_bytes_ + bytes > most_body_bytes_) return false;
+  body_bytes_ += bytes;
+  found->second.bytes += bytes;
+  return true;
+}
+
+void Crowd::Release(Member& member) {
+  const std::lock_guard lock(mutex_);
+  const auto found = members_.find(&member);
+  if (found != members_.end()) body_bytes_ -= std::exchange(found->second.bytes, 0);
 }
 
 size_t Crowd::size() const {

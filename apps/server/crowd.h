@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <list>
 #include <mutex>
 #include <unordered_map>
@@ -16,11 +17,11 @@ class Member {
 };
 
 // All connections of a server, and which of them wait for their client. When a newcomer finds it
-// full, the one that has waited longest makes room: clients that only hold connections open cannot
-// lock others out. Thread: any.
+// full, one that waits makes room, of those that never asked anything first, the longest first:
+// clients that only hold connections open cannot lock others out. Thread: any.
 class Crowd {
  public:
-  explicit Crowd(size_t most) : most_(most) {}
+  Crowd(size_t most, uint64_t most_body_bytes) : most_(most), most_body_bytes_(most_body_bytes) {}
 
   // False: full, and all are being served. Until Works the member counts as waiting.
   bool Join(Member& member);
@@ -28,21 +29,32 @@ class Crowd {
   void Waits(Member& member);  // from now on, for its client's next request
   void Works(Member& member);
 
+  // Bytes of bodies that a member keeps; false: all together would be too many. Leave and Release
+  // give them back.
+  bool Keep(Member& member, uint64_t bytes);
+  void Release(Member& member);
+
   size_t size() const;
   void EvictAll();
 
  private:
   struct Place {
-    bool waits = true;
     bool evicted = false;
-    std::list<Member*>::iterator at;  // in waiting_, while it waits
+    std::list<Member*>* list = nullptr;  // while it waits
+    std::list<Member*>::iterator at;
+    uint64_t bytes = 0;
   };
 
+  void Unlist(Place& place);
+
   const size_t most_;
+  const uint64_t most_body_bytes_;
   mutable std::mutex mutex_;
   std::unordered_map<Member*, Place> members_;
-  std::list<Member*> waiting_;  // longest first
-  size_t leaving_ = 0;          // evicted, not gone yet
+  std::list<Member*> strangers_;  // wait and never asked; longest first
+  std::list<Member*> known_;      // wait for their next request
+  size_t leaving_ = 0;            // evicted, not gone yet
+  uint64_t body_bytes_ = 0;
 };
 
 }  // namespace tenon::apps::server

@@ -222,6 +222,34 @@ TEST(Hostile, SlowClientsDoNotKeepOthersOut) {
   }
 }
 
+TEST(Hostile, BodiesTogetherAreBounded) {
+  ServerFixture server([](ServerOptions& options) { options.all_body_bytes = 100000; });
+  const std::string body(90000, ' ');
+  RawClient first(server.port());
+  first.Send(Post("/tokenize", body + " ").substr(0, body.size()));
+  const auto refused = [&] {
+    RawClient second(server.port());
+    second.Send(Post("/tokenize", body));
+    return StatusOf(second.ReadAll(std::chrono::milliseconds(500))) == 503;
+  };
+  EXPECT_TRUE(Eventually(refused));
+  first.Close();
+  EXPECT_TRUE(Eventually([&] { return !refused(); }));
+}
+
+TEST(Hostile, WhoWasServedStaysLongerThanWhoNeverAsked) {
+  ServerFixture server([](ServerOptions& options) { options.connections = 4; });
+  RawClient known(server.port());
+  known.Send(Get("/health"));
+  EXPECT_EQ(StatusOf(known.ReadResponse()), 200);
+  std::vector<RawClient> strangers;
+  for (int i = 0; i < 20; ++i) strangers.emplace_back(server.port());
+  EXPECT_EQ(strangers[0].ReadAll(), "");
+  EXPECT_TRUE(strangers[0].closed());
+  known.Send(Get("/health"));
+  EXPECT_EQ(StatusOf(known.ReadResponse()), 200);
+}
+
 TEST(Hostile, RefusesConnectionsOnlyWhenAllAreServed) {
   ServerFixture server([](ServerOptions& options) { options.connections = 2; });
   server.api.on_start = [](const auto&) {};

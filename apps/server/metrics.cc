@@ -15,13 +15,49 @@ constexpr double kRequest[] = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15, 
                                30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
 constexpr double kIteration[] = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
 
-}  // namespace
-
-struct Metrics::Engine {
+struct Engine {
   std::string model;
   EngineFacts facts;
   EngineState state;
 };
+
+struct Row {
+  const char* name;
+  const char* type;
+  const char* help;
+  double (*value)(const Engine&);
+};
+constexpr Row kRows[] = {
+    {"num_requests_running", "gauge", "Sequences in the engine's batches.",
+     [](const Engine& e) -> double { return e.state.running; }},
+    {"num_requests_waiting", "gauge", "Sequences that wait to be processed.",
+     [](const Engine& e) -> double { return e.state.waiting; }},
+    {"kv_cache_usage_perc", "gauge", "KV blocks in use, 1 is all of them.",
+     [](const Engine& e) -> double {
+       if (e.facts.total_blocks <= 0) return 0;
+       return std::clamp(1.0 - double{1.0} * e.state.free_blocks / e.facts.total_blocks, 0.0, 1.0);
+     }},
+    {"prompt_tokens_total", "counter", "Prompt tokens processed.",
+     [](const Engine& e) { return static_cast<double>(e.state.prompt_tokens); }},
+    {"generation_tokens_total", "counter", "Tokens generated.",
+     [](const Engine& e) { return static_cast<double>(e.state.output_tokens); }},
+    {"num_preemptions_total", "counter", "Sequences that had to give up their blocks.",
+     [](const Engine& e) { return static_cast<double>(e.state.preemptions); }},
+    {"prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.",
+     [](const Engine& e) { return static_cast<double>(e.state.prefix_queries); }},
+    {"prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.",
+     [](const Engine& e) { return static_cast<double>(e.state.prefix_hits); }},
+    {"spec_decode_num_draft_tokens_total", "counter", "Tokens drafted.",
+     [](const Engine& e) { return static_cast<double>(e.state.draft_tokens); }},
+    {"spec_decode_num_accepted_tokens_total", "counter", "Drafted tokens that were kept.",
+     [](const Engine& e) { return static_cast<double>(e.state.accepted_tokens); }},
+    {"engine_steps_total", "counter", "Steps completed.",
+     [](const Engine& e) { return static_cast<double>(e.state.steps); }},
+    {"engine_ready", "gauge", "1 while the engine takes requests.",
+     [](const Engine& e) { return e.state.ready ? 1.0 : 0.0; }},
+};
+
+}  // namespace
 
 Metrics::OfModel::OfModel()
     : first_token(kFirstToken),
@@ -85,42 +121,6 @@ void Metrics::WriteEngines(const openai::ModelDirectory& models, MetricsText* te
   for (const auto& served : models.Models()) {
     engines.push_back({served->name, served->engine->Facts(), served->engine->State()});
   }
-  struct Row {
-    const char* name;
-    const char* type;
-    const char* help;
-    double (*value)(const Engine&);
-  };
-  static constexpr Row kRows[] = {
-      {"num_requests_running", "gauge", "Sequences in the engine's batches.",
-       [](const Engine& e) -> double { return e.state.running; }},
-      {"num_requests_waiting", "gauge", "Sequences that wait to be processed.",
-       [](const Engine& e) -> double { return e.state.waiting; }},
-      {"kv_cache_usage_perc", "gauge", "KV blocks in use, 1 is all of them.",
-       [](const Engine& e) -> double {
-         if (e.facts.total_blocks <= 0) return 0;
-         return std::clamp(1.0 - double{1.0} * e.state.free_blocks / e.facts.total_blocks, 0.0,
-                           1.0);
-       }},
-      {"prompt_tokens_total", "counter", "Prompt tokens processed.",
-       [](const Engine& e) { return static_cast<double>(e.state.prompt_tokens); }},
-      {"generation_tokens_total", "counter", "Tokens generated.",
-       [](const Engine& e) { return static_cast<double>(e.state.output_tokens); }},
-      {"num_preemptions_total", "counter", "Sequences that had to give up their blocks.",
-       [](const Engine& e) { return static_cast<double>(e.state.preemptions); }},
-      {"prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.",
-       [](const Engine& e) { return static_cast<double>(e.state.prefix_queries); }},
-      {"prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.",
-       [](const Engine& e) { return static_cast<double>(e.state.prefix_hits); }},
-      {"spec_decode_num_draft_tokens_total", "counter", "Tokens drafted.",
-       [](const Engine& e) { return static_cast<double>(e.state.draft_tokens); }},
-      {"spec_decode_num_accepted_tokens_total", "counter", "Drafted tokens that were kept.",
-       [](const Engine& e) { return static_cast<double>(e.state.accepted_tokens); }},
-      {"engine_steps_total", "counter", "Steps completed.",
-       [](const Engine& e) { return static_cast<double>(e.state.steps); }},
-      {"engine_ready", "gauge", "1 while the engine takes requests.",
-       [](const Engine& e) { return e.state.ready ? 1.0 : 0.0; }},
-  };
   for (const Row& row : kRows) {
     text->Begin(row.name, row.type, row.help);
     for (const Engine& engine : engines) {

@@ -42,7 +42,6 @@ class Metrics {
     int64_t steps = 0;                         // at the last look
     int64_t tokens = 0;
   };
-  struct Engine;
   using Pick = Histogram OfModel::*;
 
   OfModel& Of(const std::string& model);

@@ -95,7 +95,7 @@ HttpServer::HttpServer(const ServerOptions& options, const ServerParts& parts)
       guard_(machine_->get_executor()),
       look_(*machine_),
       pool_(static_cast<size_t>(options.work_threads)),
-      crowd_(options.connections),
+      crowd_(options.connections, options.all_body_bytes),
       handlers_({parts.api, parts.fleet, parts.metrics, parts.log, options.most_waiting,
                  options.log_prompts, RunIn(pool_), RunIn(slow_pool_),
                  [this] { return draining_.load(); }},

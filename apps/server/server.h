@@ -23,6 +23,7 @@ struct ServerOptions {
   std::optional<uint16_t> admin_port;  // on 127.0.0.1: admin and metrics move there
   bool insecure = false;               // allows other machines without keys
   size_t connections = 1024;
+  uint64_t all_body_bytes = uint64_t{1} << 30;  // of requests not answered yet, together
   int io_threads = 2;
   int work_threads = 2;         // that read requests' bodies
   int64_t most_waiting = 1024;  // calls: as AdmissionLimits::waiting_requests

@@ -134,6 +134,22 @@ TEST(Server, KeepsASilentStreamAlive) {
   EXPECT_THAT(client.ReadUntil("0\r\n\r\n"), HasSubstr("data: {\"error\""));
 }
 
+TEST(Server, EndsAStreamOfHttp10WithTheConnection) {
+  ServerFixture server;
+  server.api.on_start = [](const auto& call) {
+    call->sink->Chunk("{}");
+    call->sink->End();
+  };
+  RawClient client(server.port());
+  client.Send(
+      "POST /v1/completions HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n"
+      "Content-Length: 2\r\n\r\n{}");
+  const std::string stream = client.ReadAll();
+  EXPECT_TRUE(client.closed());
+  EXPECT_THAT(stream, EndsWith("\r\n\r\ndata: {}\n\ndata: [DONE]\n\n"));
+  EXPECT_THAT(stream, HasSubstr("Connection: close\r\n"));
+}
+
 TEST(Server, AnswersPipelinedRequestsInOrder) {
   ServerFixture server;
   RawClient client(server.port());

@@ -62,10 +62,10 @@ Turn::Turn(Request request, const Route* route, bool reusable, size_t most_unrea
            std::shared_ptr<Wire> wire)
     : request_(std::move(request)),
       route_(route),
-      reusable_(reusable),
       most_unread_(most_unread),
       wire_(std::move(wire)),
-      bytes_in_(request_.body.size()) {}
+      bytes_in_(request_.body.size()),
+      reusable_(reusable) {}
 
 std::string Turn::Head(int status, const std::string& type) const {
   return fmt::format(
@@ -104,6 +104,8 @@ void Turn::Reply(Response response) {
 void Turn::BeginLocked() {
   streams_ = true;
   status_ = 200;
+  // Nothing but the connection's end marks the stream's.
+  if (request_.head.http_1_0) reusable_ = false;
   head_ = Head(200, "text/event-stream; charset=utf-8") + "X-Accel-Buffering: no\r\n" +
           (request_.head.http_1_0 ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n");
 }
@@ -216,6 +218,11 @@ void Turn::Forget() {
   std::function<void()> gone;
   const std::lock_guard lock(mutex_);
   std::swap(gone, on_gone_);
+}
+
+bool Turn::reusable() const {
+  const std::lock_guard lock(mutex_);
+  return reusable_;
 }
 
 bool Turn::ended() const {

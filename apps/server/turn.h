@@ -49,7 +49,7 @@ class Turn : public Exchange {
   void SayAlive();  // a comment into a stream that is silent
   void LoseClient();
   void Forget();  // who listens for OnGone
-  bool reusable() const { return reusable_; }
+  bool reusable() const;
   bool ended() const;  // the whole answer is here
   Answered Summary() const;
 
@@ -61,7 +61,6 @@ class Turn : public Exchange {
 
   Request request_;
   const Route* route_;
-  const bool reusable_;
   const size_t most_unread_;
   const std::shared_ptr<Wire> wire_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
@@ -73,6 +72,7 @@ class Turn : public Exchange {
   size_t in_flight_ = 0;
   uint64_t bytes_out_ = 0;
   int status_ = 0;
+  bool reusable_;
   bool expects_stream_ = false;
   bool streams_ = false;
   bool ended_ = false;
