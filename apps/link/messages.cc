@@ -58,6 +58,7 @@ void Write(uint64_t number, const GenerateRequest& request, v1::Start* out) {
   out->set_priority(request.priority);
   out->set_adapter(request.adapter);
   out->set_cache_salt(request.cache_salt);
+  out->set_user_text(request.user_text);
 }
 
 Result<GenerateRequest> Read(const v1::Start& message, const EngineFacts& facts) {
@@ -105,6 +106,7 @@ Result<GenerateRequest> Read(const v1::Start& message, const EngineFacts& facts)
   out.priority = message.priority();
   out.adapter = message.adapter();
   out.cache_salt = message.cache_salt();
+  out.user_text = message.user_text();
   return out;
 }
 
@@ -179,6 +181,12 @@ void Append(uint64_t number, const GenerateEvent& event, v1::Step* out) {
     begin->set_cached_tokens(event.cached_tokens);
     begin->set_queued_us(event.queued_us);
   }
+  if (event.text) {
+    v1::Shown* shown = out->add_shown();
+    shown->set_row(row);
+    shown->set_text(*event.text);
+    shown->set_blocked(event.blocked);
+  }
   if (event.finish == core::FinishReason::kError) {
     v1::Failure* failure = out->add_failure();
     failure->set_row(row);
@@ -231,6 +239,11 @@ Result<void> Read(const v1::Step& message, const EngineFacts& facts,
     if (begin.row() >= events.size()) return Broken("a row that is not there");
     events[begin.row()].cached_tokens = AtLeast0(begin.cached_tokens());
     events[begin.row()].queued_us = AtLeast0<int64_t>(begin.queued_us());
+  }
+  for (const v1::Shown& shown : message.shown()) {
+    if (shown.row() >= events.size()) return Broken("a row that is not there");
+    events[shown.row()].text = shown.text();
+    events[shown.row()].blocked = shown.blocked();
   }
   for (const v1::Failure& failure : message.failure()) {
     if (failure.row() >= events.size()) return Broken("a row that is not there");
