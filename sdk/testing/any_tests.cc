@@ -5,6 +5,7 @@
 #include "tenon/decoding.h"
 #include "tenon/parallel.h"
 #include "tenon/quant.h"
+#include "tenon/rules.h"
 #include "tenon/scheduler.h"
 #include "tenon/testing/exercise.h"
 #include "tenon/testing/families.h"
@@ -36,7 +37,8 @@ bool OffersItsFamily(Family family, Component& component) {
              QueryFor<Communicator>(component) != nullptr;
     case Family::kDecoding:
       return QueryFor<LogitProcessor>(component) != nullptr ||
-             QueryFor<Sampler>(component) != nullptr || QueryFor<Drafter>(component) != nullptr;
+             QueryFor<Sampler>(component) != nullptr || QueryFor<Drafter>(component) != nullptr ||
+             QueryFor<FrontRule>(component) != nullptr || QueryFor<BackRule>(component) != nullptr;
   }
   return false;
 }

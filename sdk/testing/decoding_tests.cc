@@ -93,6 +93,7 @@ void AddDecodingTests(const ComponentInfo&, std::vector<Test>* tests) {
   AddSamplerTests(tests);
   AddDrafterTests(tests);
   AddDecodingThreadTests(tests);
+  AddRuleTests(tests);
 }
 
 }  // namespace tenon::testing

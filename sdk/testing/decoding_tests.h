@@ -14,6 +14,7 @@ void AddProcessorTests(std::vector<Test>* tests);
 void AddSamplerTests(std::vector<Test>* tests);
 void AddDrafterTests(std::vector<Test>* tests);
 void AddDecodingThreadTests(std::vector<Test>* tests);
+void AddRuleTests(std::vector<Test>* tests);
 
 // Logits of about a normal distribution, by the seed alone.
 std::vector<float> RandomLogits(size_t vocabulary, uint64_t seed);

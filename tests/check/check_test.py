@@ -64,6 +64,8 @@ FAULTS = [
     ("wrong_decoding", "acme.makes_nan", "decoding.processor.sensible", "failed"),
     ("wrong_decoding", "acme.shares_scratch", "decoding.processor.threads", "failed"),
     ("wrong_decoding", "acme.shares_scratch", "decoding.sampler.threads", "failed"),
+    ("wrong_decoding", "acme.forgets_borders", "decoding.back_rule.pieces", "failed"),
+    ("wrong_decoding", "acme.speaks_and_denies", "decoding.front_rule.answers", "failed"),
     ("wrong_decoding", "acme.trusts_tokens", "decoding.processor.hostile", "crashed"),
 ]
 RIGHT = ["wrong_adapter", "wrong_attention", "wrong_parallel", "wrong_quant", "wrong_scheduler", "wrong_decoding"]

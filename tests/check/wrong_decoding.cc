@@ -5,10 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "tenon/decoding.h"
 #include "tenon/plugin.h"
+#include "tenon/rules.h"
 
 namespace {
 
@@ -127,6 +130,39 @@ class SharesScratch final : public Component, public LogitProcessor, public Samp
   std::atomic<int32_t> best_ = 0;
 };
 
+// Takes "ab" out of each piece, and does not see the one whose halves come apart.
+class ForgetsBorders final : public Component, public BackRule {
+ public:
+  explicit ForgetsBorders(const CreateArgs&) {}
+  void* Query(const char* name) noexcept override { return Offer<BackRule>(this, name); }
+  TextFilter* Begin() noexcept override { return &filter_; }
+  void End(TextFilter*) noexcept override {}
+
+ private:
+  class Filter final : public TextFilter {
+   public:
+    void Feed(Str text, TextSink& out) noexcept override {
+      std::string left(std::string_view{text});
+      for (size_t at = left.find("ab"); at != left.npos; at = left.find("ab")) left.erase(at, 2);
+      out.Append(std::string_view(left));
+    }
+    void Finish(TextSink&) noexcept override {}
+    bool Blocked() const noexcept override { return false; }
+  };
+  Filter filter_;
+};
+
+class SpeaksAndDenies final : public Component, public FrontRule {
+ public:
+  explicit SpeaksAndDenies(const CreateArgs&) {}
+  void* Query(const char* name) noexcept override { return Offer<FrontRule>(this, name); }
+  bool Answer(const RuleRequest&, TextSink& out) noexcept override {
+    out.Append(std::string_view("perhaps"));
+    return false;
+  }
+  void Learn(const RuleRequest&, Str) noexcept override {}
+};
+
 template <typename T>
 constexpr ComponentInfo Described(const char* name) {
   return Describe<T>(Family::kDecoding, name, "From logits to tokens.", 0,
@@ -143,9 +179,11 @@ constexpr ComponentInfo kNegative = Described<Drafts<0>>("acme.negative_tokens")
 constexpr ComponentInfo kTooMany = Described<Drafts<1>>("acme.too_many_tokens");
 constexpr ComponentInfo kNan = Described<MakesNan>("acme.makes_nan");
 constexpr ComponentInfo kShares = Described<SharesScratch>("acme.shares_scratch");
+constexpr ComponentInfo kBorders = Described<ForgetsBorders>("acme.forgets_borders");
+constexpr ComponentInfo kDenies = Described<SpeaksAndDenies>("acme.speaks_and_denies");
 constexpr ComponentInfo kTrusts = Described<TrustsTokens>("acme.trusts_tokens");
 
 }  // namespace
 
 TENON_PLUGIN("acme.decoding.wrong", "1.0.0", "MIT", &kRight, &kSquares, &kCounts, &kZero, &kWrong,
-             &kNegative, &kTooMany, &kNan, &kTrusts, &kShares);
+             &kNegative, &kTooMany, &kNan, &kTrusts, &kShares, &kBorders, &kDenies);
