@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include "apps/cli/command.h"
 #include "apps/cli/signals.h"
 #include "apps/link/fleet.h"
+#include "apps/link/public_service.h"
 #include "apps/openai/api.h"
 #include "apps/server/call_watch.h"
 #include "apps/server/server.h"
@@ -32,7 +34,10 @@ struct ServeArguments {
   SessionOptions shared;  // --set and --plugin-dir of each pipeline
   server::ServerOptions server;
   openai::AdmissionLimits admission;
+  std::vector<std::string> workers;  // HOST:PORT
+  link::TlsFiles tls;
   int admin_port = -1;
+  int grpc_port = -1;
   uint64_t body_mib = 4;
   std::string key;
   std::string key_file;
@@ -81,6 +86,9 @@ FleetOptions MakeFleetOptions(const ServeArguments& arguments) {
   for (const std::string& path : arguments.pipelines) {
     options.pipelines.push_back({path, arguments.shared.overrides, arguments.shared.plugin_dirs});
   }
+  for (const std::string& worker : arguments.workers) {
+    options.workers.push_back({"", worker, arguments.tls});
+  }
   options.model_names = arguments.model_names;
   std::error_code error;
   options.binary = std::filesystem::read_symlink("/proc/self/exe", error).string();
@@ -100,6 +108,7 @@ class Serving {
 
   ~Serving() {
     if (reload_.joinable()) reload_.join();
+    grpc_.reset();
     server_.reset();
   }
 
@@ -147,6 +156,19 @@ class Serving {
       return server.error();
     }
     server_ = std::move(server).value();
+    if (arguments_.grpc_port < 0) return {};
+    // Behind the server, which refuses hosts that need a key.
+    auto grpc = link::PublicService::Listen(
+        *api_, {.host = options.host,
+                .port = arguments_.grpc_port,
+                .tenant_of = [this](std::string_view key) { return keys_.TenantOf(key); },
+                .new_request_id = [] { return server::RandomHex(16); },
+                .max_body_bytes = options.limits.body_bytes});
+    if (!grpc.ok()) {
+      End(0);
+      return grpc.error();
+    }
+    grpc_ = std::move(grpc).value();
     return {};
   }
 
@@ -170,6 +192,7 @@ class Serving {
     if (server_->AdminPort() != 0) {
       line += fmt::format(", admin at http://127.0.0.1:{}", server_->AdminPort());
     }
+    if (grpc_) line += fmt::format(", gRPC at {}:{}", arguments_.server.host, grpc_->Port());
     // Nobody needs to read it.
     static_cast<void>(Show(line + "\n"));
     log_.Info("ready", {{"url", server_->Url()}});
@@ -209,10 +232,13 @@ class Serving {
       if (signal == SIGINT || signal == SIGTERM) return false;
       if (std::chrono::steady_clock::now() > until) return false;
     }
+    const std::chrono::duration<double> left = until - std::chrono::steady_clock::now();
+    if (grpc_) grpc_->Stop(std::max(left.count(), 0.0));
     return true;
   }
 
   void End(double seconds) {
+    if (grpc_) grpc_->Stop(0);
     server_->Stop();
     fleet_->Stop(seconds);
   }
@@ -227,6 +253,7 @@ class Serving {
   std::unique_ptr<Fleet> fleet_;
   std::unique_ptr<openai::Api> api_;
   std::unique_ptr<server::Server> server_;
+  std::unique_ptr<link::PublicService> grpc_;
   std::atomic<bool> reloading_ = false;
   std::thread reload_;
 };
@@ -249,6 +276,11 @@ void AddListening(CLI::App& command, ServeArguments& arguments) {
   command
       .add_option("--admin-port", arguments.admin_port,
                   "moves /admin and /metrics to this port of 127.0.0.1; 0: one that is free")
+      ->check(CLI::Range(0, 65535));
+  command
+      .add_option("--grpc-port", arguments.grpc_port,
+                  "also offers Generate and Embed over gRPC on this port, without TLS; 0: one that "
+                  "is free")
       ->check(CLI::Range(0, 65535));
   command.add_option("--api-key-file", arguments.key_file,
                      "API keys, one a line; clients send `Authorization: Bearer KEY`");
@@ -300,10 +332,16 @@ void AddServe(CLI::App& app, int& exit_code) {
       "serve",
       "HTTP server with OpenAI's API; prints its URL when ready. SIGTERM lets running requests "
       "finish, SIGHUP reads the pipelines again");
+  command->add_option("PIPELINE", arguments->pipelines,
+                      "pipelines, each one model, such as configs/serve.yaml");
   command
-      ->add_option("PIPELINE", arguments->pipelines,
-                   "pipelines, each one model, such as configs/serve.yaml")
-      ->required();
+      ->add_option("--worker", arguments->workers,
+                   "HOST:PORT of a `tenon worker` on another machine; several are one more model")
+      ->allow_extra_args(false);
+  command->add_option("--tls-cert", arguments->tls.certificate,
+                      "this server's certificate for workers (PEM)");
+  command->add_option("--tls-key", arguments->tls.key, "its key (PEM)");
+  command->add_option("--tls-ca", arguments->tls.ca, "who signs workers' certificates (PEM)");
   command
       ->add_option("--served-model-name", arguments->model_names,
                    "names of the models, in the pipelines' order (default: the models' own)")
@@ -317,7 +355,12 @@ void AddServe(CLI::App& app, int& exit_code) {
       ->allow_extra_args(false);
   AddListening(*command, *arguments);
   AddOperation(*command, *arguments);
-  command->callback([arguments, &exit_code] { exit_code = Serve(*arguments); });
+  command->callback([arguments, &exit_code] {
+    if (arguments->pipelines.empty() && arguments->workers.empty()) {
+      throw CLI::RequiredError("PIPELINE or --worker");
+    }
+    exit_code = Serve(*arguments);
+  });
 }
 
 }  // namespace tenon::apps

@@ -26,6 +26,8 @@ class ApiKeys {
   // browsers ask for); nullopt: none, or unknown. Takes the same time whichever key is wrong, and
   // where.
   std::optional<std::string> Tenant(const RequestHead& head) const;
+  // The same of a key alone. Where there are no keys, "" for every one.
+  std::optional<std::string> TenantOf(std::string_view key) const;
 
  private:
   struct Key {
