@@ -20,7 +20,7 @@ WAITING = 32  # requests that may wait
 
 
 def bench(binary, server, *arguments):
-    done = subprocess.run([binary, "bench-serve", server.url, "--input-len", "24", "--output-len", "32", "--ignore-eos", "--metric-percentiles", "50,99",
+    done = subprocess.run([binary, "bench-serve", server.url, "--input-len", "24", "--output-len", "200", "--ignore-eos", "--metric-percentiles", "50,99",
                            "--json", "--save-detailed", *map(str, arguments)], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
