@@ -12,7 +12,7 @@ packages_run=(g++ cmake ninja-build ccache pkg-config python3 python3-pip ca-cer
   libboost1.81-dev libyaml-cpp-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libcli11-dev
   libpcre2-dev libsentencepiece-dev libutf8proc-dev libzip-dev libssl-dev libgtest-dev libgmock-dev
   libbenchmark-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc)
-packages_test=(clang chromium python3-venv abigail-tools)
+packages_test=(clang chromium python3-venv abigail-tools openssl)
 packages_ci=(git clang-format libclang-rt-14-dev shellcheck)
 
 usage() {
