@@ -73,21 +73,30 @@ std::string CompareText(const ArmText& a, const ArmText& b, const Comparison& co
 }
 
 std::string AblationText(const ArmText& whole, const std::vector<AblationRow>& rows) {
-  constexpr const char* kRow = "{:<24}{:<26}{:<28}{:<28}{:<30}{:<28}{:>8}\n";
-  std::string out = ArmLine("whole", whole) + "\n";
-  out += fmt::format(kRow, "plugin", "measured against", "speed of a request, times",
-                     "throughput, times", "perplexity, %", "KL", "MB");
+  // The names of plugins and of what stands in for them may be of any length.
+  constexpr const char* kRow = "{:<{}}  {:<{}}  {:<28}{:<28}{:<30}{:<28}{:>8}\n";
+  const auto name_of = [](const AblationRow& row) {
+    return fmt::format("{} {}", Name(row.what.family), row.what.component);
+  };
+  size_t name_width = 22, other_width = 24;
   for (const AblationRow& row : rows) {
-    const std::string name = fmt::format("{} {}", Name(row.what.family), row.what.component);
+    name_width = std::max(name_width, name_of(row).size());
+    if (row.comparison) other_width = std::max(other_width, row.instead.size());
+  }
+  std::string out = ArmLine("whole", whole) + "\n";
+  out += fmt::format(kRow, "plugin", name_width, "measured against", other_width,
+                     "speed of a request, times", "throughput, times", "perplexity, %", "KL", "MB");
+  for (const AblationRow& row : rows) {
+    const std::string name = name_of(row);
     if (!row.comparison) {
-      out += fmt::format("{:<24}{}\n", name,
+      out += fmt::format("{:<{}}  {}\n", name, name_width,
                          row.is_default ? row.why_not : "cannot be switched: " + row.why_not);
       continue;
     }
     const auto& speed = row.comparison->speed;
     const auto& quality = row.comparison->quality;
-    out += fmt::format(kRow, name, row.instead, Times(SpeedOfHaving(speed.front())),
-                       Times(SpeedOfHaving(speed.back())),
+    out += fmt::format(kRow, name, name_width, row.instead, other_width,
+                       Times(SpeedOfHaving(speed.front())), Times(SpeedOfHaving(speed.back())),
                        quality ? PerCent(NllOfHaving(*quality)) : "",
                        quality ? Plain(quality->kl) : "",
                        fmt::format("{:+.1f}", (static_cast<double>(whole.memory_bytes) -
