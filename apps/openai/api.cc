@@ -128,7 +128,7 @@ std::shared_ptr<Call> ServedApi::Translate(OpenCall call, const JsonValue::Objec
 
 void ServedApi::HearUnknown(const Fields& fields) {
   fields.ForUnknown([&](std::string_view name) {
-    name = name.substr(0, kUnknownBytes);
+    name = FirstCharacters(name, kUnknownBytes);
     {
       const std::lock_guard lock(mutex_);
       if (unknown_.size() >= kMostUnknown || unknown_.contains(name)) return;

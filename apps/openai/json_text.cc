@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "text/utf8.h"
+
 namespace tenon::apps::openai {
 
 void AppendEscaped(std::string_view text, std::string* out) {
@@ -62,6 +64,12 @@ void AppendFloat(float value, std::string* out) {
 
 void AppendLogprob(float value, std::string* out) {
   AppendFloat(std::isfinite(value) ? value : -9999.0f, out);
+}
+
+std::string_view FirstCharacters(std::string_view text, size_t bytes) {
+  if (text.size() <= bytes) return text;
+  text = text.substr(0, bytes);
+  return text.substr(0, text::ValidUtf8Prefix(text));
 }
 
 }  // namespace tenon::apps::openai

@@ -14,6 +14,9 @@ void AppendEscaped(std::string_view text, std::string* out);
 // The same with the quotes.
 void AppendQuoted(std::string_view text, std::string* out);
 
+// The first characters of `text`, `bytes` at most. REQUIRES: it is UTF-8.
+std::string_view FirstCharacters(std::string_view text, size_t bytes);
+
 void AppendNumber(int64_t value, std::string* out);
 
 // The shortest text that reads back as the same float; null for what JSON has not: infinities, NaN.

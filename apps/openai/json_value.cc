@@ -35,7 +35,7 @@ class Builder : public nlohmann::json_sax<Json> {
   bool start_object(std::size_t) override { return Open({std::make_unique<JsonValue::Object>()}); }
   bool start_array(std::size_t) override { return Open({std::make_unique<JsonValue::Array>()}); }
   bool key(string_t& value) override {
-    if (open_.size() == 1) field_ = value.substr(0, kShownBytes);
+    if (open_.size() == 1) field_ = FirstCharacters(value, kShownBytes);
     keys_.push_back(std::move(value));
     return true;
   }
@@ -98,7 +98,7 @@ class Builder : public nlohmann::json_sax<Json> {
     std::sort(keys.begin(), keys.end());
     const auto twice = std::adjacent_find(keys.begin(), keys.end());
     if (twice == keys.end()) return true;
-    const std::string shown(twice->substr(0, kShownBytes));
+    const std::string shown(FirstCharacters(*twice, kShownBytes));
     if (open_.size() == 1) field_ = shown;
     return Refuse("the key \"" + shown + "\" is given twice");
   }

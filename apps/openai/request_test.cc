@@ -198,6 +198,18 @@ TEST(Request, ReadsBodiesStrictly) {
   }
 }
 
+// A name that is cut to be shown is cut between characters.
+TEST(Requests, ErrorsAreJsonWhateverTheNamesOfFields) {
+  World world;
+  for (size_t at = 0; at < 4; ++at) {
+    std::string name(at, 'x');
+    for (int i = 0; i < 60; ++i) name += "\xd1\x9d\xe2\x82\xac";
+    const auto sink = world.Ask(Endpoint::kCompletions, "{\"" + name + "\": [}");
+    ASSERT_TRUE(sink->error.has_value());
+    EXPECT_TRUE(nlohmann::json::accept(sink->error->Json())) << at;
+  }
+}
+
 // Bodies at the borders of what is allowed and beyond, TENON_BOUNDARY_BODIES of them an endpoint.
 class Boundary : public ::testing::TestWithParam<Endpoint> {
  protected:

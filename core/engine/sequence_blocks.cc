@@ -2,7 +2,6 @@
 #include "core/engine/sequence_blocks.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "tenon/result.h"
 
@@ -65,12 +64,20 @@ PrefixMatch SequenceBlocks::Match(Sequence& sequence) const {
   found = std::min(found, most);
   while (found > 0 && !Has(key(found - 1))) --found;
   while (found < most && Has(key(found))) ++found;
-  const std::ranges::iota_view<int32_t, int32_t> all(0, found);
-  const auto used = std::ranges::partition_point(all, [&](int32_t i) {
+  const auto in_use = [&](int32_t i) {
     const int32_t block = cache_->Peek(key(i));
     return block >= 0 && pool_.References(block) > 0;
-  });
-  return {found * page_, static_cast<int32_t>(used - all.begin())};
+  };
+  int32_t used = 0;
+  for (int32_t end = found; used < end;) {
+    const int32_t middle = used + (end - used) / 2;
+    if (in_use(middle)) {
+      used = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return {found * page_, used};
 }
 
 void SequenceBlocks::Adopt(Sequence& sequence) {
