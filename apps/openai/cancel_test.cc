@@ -90,6 +90,8 @@ class TalkingModel : public ModelDirectory {
   Result<NamedModel> Find(const std::string&, const std::string&) const override {
     return NamedModel{model_, {}};
   }
+  // Whether no call holds the model any more.
+  bool Unused() const { return model_.use_count() == 1; }
 
  private:
   std::shared_ptr<const ServedModel> model_;
@@ -162,6 +164,9 @@ TEST(Cancel, AtAnyMomentEndsACallOnceAndSendsNothingAfter) {
     EXPECT_LE(sink->ends, 1);
     sink->call = nullptr;
   }
+  // The engine's thread may still hold the last calls, and must not be the one that ends the
+  // engine.
+  while (!models.Unused()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 }  // namespace
