@@ -7,6 +7,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/machine_limits.h"
+#include "apps/compare/statistics.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -150,18 +151,13 @@ Result<Measured> Measure(Session& session, const BenchArguments& arguments, bool
   return measured;
 }
 
-double Median(const std::vector<double>& sorted) {
-  const size_t half = sorted.size() / 2;
-  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
-
 nlohmann::json ToJson(const Measured& m) {
   return {{"kind", m.kind},
           {"batch", m.batch},
           {"depth", m.depth},
           {"tokens", m.tokens},
           {"tokens_per_s",
-           {{"median", Median(m.rates)}, {"min", m.rates.front()}, {"max", m.rates.back()}}},
+           {{"median", MedianOf(m.rates)}, {"min", m.rates.front()}, {"max", m.rates.back()}}},
           {"by_plugin", m.by_plugin}};
 }
 
@@ -173,7 +169,7 @@ void PrintRow(const Measured& m) {
     shares += fmt::format("  {} {:.0f}%", name, all > 0 ? 100 * seconds / all : 0);
   }
   fmt::print("{:<8} {:>5} {:>6} {:>7} {:>11.1f} {:>10.1f} {:>10.1f}  {}\n", m.kind, m.batch,
-             m.depth, m.tokens, Median(m.rates), m.rates.front(), m.rates.back(), shares);
+             m.depth, m.tokens, MedianOf(m.rates), m.rates.front(), m.rates.back(), shares);
   std::fflush(stdout);
 }
 
