@@ -7,9 +7,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,12 +28,17 @@ using Clock = std::chrono::steady_clock;
 // Requests and calls of all links.
 std::atomic<uint64_t> g_next = 1;
 
-// The stream. Keeps itself alive until gRPC is done with it.
-class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker>,
-                     public std::enable_shared_from_this<Stream> {
+using WorkerStream = grpc::ClientReaderWriterInterface<v1::ToWorker, v1::FromWorker>;
+
+// The stream, with two threads of its own, one that reads and one that writes: what gRPC's
+// callbacks would wake, a step, are several more. Kept by the reader until it is over.
+class Stream final : public std::enable_shared_from_this<Stream> {
  public:
   Stream(std::shared_ptr<grpc::Channel> channel, std::function<void()> on_change)
       : rpc_(v1::EngineLink::NewStub(std::move(channel))), on_change_(std::move(on_change)) {}
+  ~Stream() {
+    if (reader_.joinable()) reader_.join();
+  }
 
   void Begin();
   uint64_t Generate(GenerateRequest request, OnGenerateEvent on_event);
@@ -43,10 +50,6 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
   EngineState State() const;
   LinkState Link() const;
   std::string Resolved() const;
-
-  void OnReadDone(bool ok) override;
-  void OnWriteDone(bool ok) override;
-  void OnDone(const grpc::Status& status) override;
 
  private:
   struct Open {
@@ -63,8 +66,10 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
     int64_t tokens = 0;
   };
 
+  void ReadUntilLost();
+  void WriteUntilLost(WorkerStream& stream);
   void Send(v1::ToWorker message);
-  bool Take();
+  void Take(const v1::FromWorker& message);
   void Greeted(const v1::Hello& hello);
   void Tell(uint64_t number, GenerateEvent event);
   void Answer(const v1::Embedded& message);
@@ -73,12 +78,11 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
   decltype(v1::EngineLink::NewStub(nullptr)) rpc_;
   grpc::ClientContext context_;
   const std::function<void()> on_change_;
-  std::shared_ptr<Stream> self_;  // until OnDone
-  v1::FromWorker in_;
-  v1::ToWorker out_;
+  std::thread reader_;
   EngineFacts read_facts_;  // the reader's own copy
 
   mutable std::mutex mutex_;
+  std::condition_variable to_send_;
   EngineFacts facts_;
   std::string resolved_;
   EngineState state_;
@@ -86,7 +90,6 @@ class Stream final : public grpc::ClientBidiReactor<v1::ToWorker, v1::FromWorker
   std::string lost_;
   Clock::time_point heard_ = Clock::now();
   std::deque<v1::ToWorker> sending_;
-  bool writing_ = false;
   std::map<uint64_t, std::shared_ptr<Open>> open_;
   std::map<uint64_t, Call> calls_;
   int64_t tokens_ = 0;
@@ -101,37 +104,68 @@ GenerateEvent LostEvent(int32_t choice, const std::string& why) {
   return event;
 }
 
+// Streams that are over. Their last reader is waited for, which none can do on its own thread.
+class Graveyard {
+ public:
+  static Graveyard& Get() {
+    static auto* graveyard = new Graveyard();
+    return *graveyard;
+  }
+  void Add(std::shared_ptr<Stream> stream) {
+    const std::lock_guard lock(mutex_);
+    streams_.push_back(std::move(stream));
+  }
+  void Sweep() {
+    std::vector<std::shared_ptr<Stream>> unused;
+    const std::lock_guard lock(mutex_);
+    for (auto& stream : streams_) {
+      if (stream.use_count() == 1) unused.push_back(std::move(stream));
+    }
+    std::erase(streams_, nullptr);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<Stream>> streams_;
+};
+
 void Stream::Begin() {
-  self_ = shared_from_this();
-  rpc_->async()->Attach(&context_, this);
-  // Writes begin outside of reactions.
-  AddHold();
-  StartRead(&in_);
-  StartCall();
+  reader_ = std::thread([self = shared_from_this()]() mutable {
+    self->ReadUntilLost();
+    Graveyard::Get().Add(std::move(self));
+  });
 }
 
-void Stream::Send(v1::ToWorker message) {
-  sending_.push_back(std::move(message));
-  if (!writing_ && Take()) StartWrite(&out_);
+void Stream::ReadUntilLost() {
+  const std::unique_ptr<WorkerStream> stream = rpc_->Attach(&context_);
+  std::thread writer([&] { WriteUntilLost(*stream); });
+  v1::FromWorker message;
+  while (stream->Read(&message)) Take(message);
+  Lose("the engine was lost");
+  to_send_.notify_one();
+  writer.join();
+  stream->Finish();
+}
+
+void Stream::WriteUntilLost(WorkerStream& stream) {
+  v1::ToWorker out;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    to_send_.wait(lock, [this] { return !lost_.empty() || !sending_.empty(); });
+    if (!lost_.empty()) return;
+    out.Swap(&sending_.front());
+    sending_.pop_front();
+    lock.unlock();
+    // What breaks the write ends the reading too.
+    if (!stream.Write(out)) return;
+    lock.lock();
+  }
 }
 
 // Under mutex_.
-bool Stream::Take() {
-  writing_ = lost_.empty() && !sending_.empty();
-  if (!writing_) return false;
-  out_.Swap(&sending_.front());
-  sending_.pop_front();
-  return true;
-}
-
-void Stream::OnWriteDone(bool ok) {
-  const std::lock_guard lock(mutex_);
-  if (ok && Take()) {
-    StartWrite(&out_);
-  } else {
-    // What broke the write ends the reading too.
-    writing_ = false;
-  }
+void Stream::Send(v1::ToWorker message) {
+  sending_.push_back(std::move(message));
+  to_send_.notify_one();
 }
 
 uint64_t Stream::Generate(GenerateRequest request, OnGenerateEvent on_event) {
@@ -195,6 +229,7 @@ void Stream::Break(const std::string& why) {
     if (!lost_.empty()) return;
     lost_ = why;
   }
+  to_send_.notify_one();
   context_.TryCancel();
 }
 
@@ -227,36 +262,34 @@ std::string Stream::Resolved() const {
   return resolved_;
 }
 
-void Stream::OnReadDone(bool ok) {
-  if (!ok) return Lose("the engine was lost");
+void Stream::Take(const v1::FromWorker& message) {
   {
     const std::lock_guard lock(mutex_);
     heard_ = Clock::now();
   }
   Result<void> read;
-  switch (in_.what_case()) {
+  switch (message.what_case()) {
     case v1::FromWorker::kHello:
-      Greeted(in_.hello());
+      Greeted(message.hello());
       break;
     case v1::FromWorker::kHeartbeat: {
-      EngineState state = Read(in_.heartbeat());
+      EngineState state = Read(message.heartbeat());
       const std::lock_guard lock(mutex_);
       state_ = std::move(state);
       break;
     }
     case v1::FromWorker::kStep:
-      read = Read(in_.step(), read_facts_,
+      read = Read(message.step(), read_facts_,
                   [this](uint64_t number, GenerateEvent event) { Tell(number, std::move(event)); });
       if (!read.ok()) Break("the engine was lost: " + read.error().message);
       break;
     case v1::FromWorker::kEmbedded:
-      Answer(in_.embedded());
+      Answer(message.embedded());
       break;
     case v1::FromWorker::WHAT_NOT_SET:
       Break("the engine was lost: an empty message");
       break;
   }
-  StartRead(&in_);
 }
 
 void Stream::Greeted(const v1::Hello& hello) {
@@ -331,36 +364,7 @@ void Stream::Lose(std::string why) {
     }
   }
   for (const auto& [number, call] : calls) call.done(Error{Status::kIo, why});
-  RemoveHold();
 }
-
-// Streams that are done. The last channel of a process must not end on a thread of gRPC's, which
-// would wait for itself.
-class Graveyard {
- public:
-  static Graveyard& Get() {
-    static auto* graveyard = new Graveyard();
-    return *graveyard;
-  }
-  void Add(std::shared_ptr<Stream> stream) {
-    const std::lock_guard lock(mutex_);
-    streams_.push_back(std::move(stream));
-  }
-  void Sweep() {
-    std::vector<std::shared_ptr<Stream>> unused;
-    const std::lock_guard lock(mutex_);
-    for (auto& stream : streams_) {
-      if (stream.use_count() == 1) unused.push_back(std::move(stream));
-    }
-    std::erase(streams_, nullptr);
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::shared_ptr<Stream>> streams_;
-};
-
-void Stream::OnDone(const grpc::Status&) { Graveyard::Get().Add(std::move(self_)); }
 
 class Remote final : public RemoteClient {
  public:

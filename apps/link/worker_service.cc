@@ -29,40 +29,41 @@ constexpr auto kHeartbeat = std::chrono::milliseconds(200);
 constexpr int kMaxPendingRows = 1 << 20;
 constexpr auto kShutdown = std::chrono::seconds(1);
 
-class Service;
+using FrontStream = grpc::ServerReaderWriter<v1::FromWorker, v1::ToWorker>;
 
-// One front end. Lives until its stream is done and the engine has forgotten its requests.
-class Attachment final : public grpc::ServerBidiReactor<v1::ToWorker, v1::FromWorker>,
-                         public std::enable_shared_from_this<Attachment> {
+// One front end. Two threads of its own, one that reads and one that writes: what gRPC's callbacks
+// would wake, a step, are several more. Lives until its stream is done and the engine has forgotten
+// its requests.
+class Attachment final : public std::enable_shared_from_this<Attachment> {
  public:
-  explicit Attachment(Service& service) : service_(service) {}
+  Attachment(grpc::ServerContext& context, FrontStream& stream)
+      : context_(context), stream_(stream) {}
 
-  void Begin() { StartRead(&in_); }
+  // Until the stream is over. On a thread of the server's.
+  void Serve();
   void Greet(std::shared_ptr<EngineClient> engine, const v1::Hello& hello);
   void Beat(const v1::Heartbeat& heartbeat);
-  // Starts to write what is there, unless something is being written: then it goes out behind that,
-  // all in one message.
+  // Wakes the writer if there is something to be said.
   void Flush();
   // Ends the stream and what it asked for.
-  void Close(grpc::Status status);
-
-  void OnReadDone(bool ok) override;
-  void OnWriteDone(bool ok) override;
-  void OnCancel() override { Close(grpc::Status::CANCELLED); }
-  void OnDone() override;
+  void Close();
 
  private:
+  void Take(const v1::ToWorker& message);
   void Start(const v1::Start& start);
+  void Cancel(const v1::Cancel& cancel);
   void Embed(const v1::EmbedCall& call);
   void Hear(uint64_t number, GenerateEvent event);
-  bool Next();
-  void FinishIfQuiet();
+  void WriteUntilClosed();
+  bool Waits() const;
+  void Next(v1::FromWorker* out);
 
-  Service& service_;
-  v1::ToWorker in_;
-  v1::FromWorker out_;  // on its way
+  // Both are gone once Serve has returned.
+  grpc::ServerContext& context_;
+  FrontStream& stream_;
 
   std::mutex mutex_;
+  std::condition_variable changed_;
   std::shared_ptr<EngineClient> engine_;
   std::optional<v1::Hello> hello_;
   std::optional<v1::Heartbeat> heartbeat_;
@@ -74,13 +75,10 @@ class Attachment final : public grpc::ServerBidiReactor<v1::ToWorker, v1::FromWo
     bool began = false;
   };
   std::map<uint64_t, Open> open_;
-  bool writing_ = false;
   bool closed_ = false;
-  bool finished_ = false;
-  grpc::Status status_;
 };
 
-class Service final : public WorkerService, public v1::EngineLink::CallbackService {
+class Service final : public WorkerService, public v1::EngineLink::Service {
  public:
   ~Service() override;
 
@@ -89,9 +87,7 @@ class Service final : public WorkerService, public v1::EngineLink::CallbackServi
   void Serve(std::shared_ptr<EngineClient> engine, const std::string& resolved) override;
   void AfterStep() override;
 
-  grpc::ServerBidiReactor<v1::ToWorker, v1::FromWorker>* Attach(
-      grpc::CallbackServerContext*) override;
-  void Detach(const std::shared_ptr<Attachment>& attachment);
+  grpc::Status Attach(grpc::ServerContext* context, FrontStream* stream) override;
 
  private:
   std::vector<std::shared_ptr<Attachment>> All();
@@ -108,6 +104,14 @@ class Service final : public WorkerService, public v1::EngineLink::CallbackServi
   std::thread beats_;
 };
 
+void Attachment::Serve() {
+  std::thread writer([this] { WriteUntilClosed(); });
+  v1::ToWorker message;
+  while (stream_.Read(&message)) Take(message);
+  Close();
+  writer.join();
+}
+
 void Attachment::Greet(std::shared_ptr<EngineClient> engine, const v1::Hello& hello) {
   {
     const std::lock_guard lock(mutex_);
@@ -115,7 +119,7 @@ void Attachment::Greet(std::shared_ptr<EngineClient> engine, const v1::Hello& he
     engine_ = std::move(engine);
     hello_ = hello;
   }
-  Flush();
+  changed_.notify_one();
 }
 
 void Attachment::Beat(const v1::Heartbeat& heartbeat) {
@@ -123,95 +127,90 @@ void Attachment::Beat(const v1::Heartbeat& heartbeat) {
     const std::lock_guard lock(mutex_);
     heartbeat_ = heartbeat;
   }
-  Flush();
-}
-
-// Moves what is to be said next to out_.
-bool Attachment::Next() {
-  out_.Clear();
-  if (hello_) {
-    *out_.mutable_hello() = std::move(*std::exchange(hello_, std::nullopt));
-  } else if (heartbeat_) {
-    *out_.mutable_heartbeat() = std::move(*std::exchange(heartbeat_, std::nullopt));
-  } else if (step_.request_size() > 0) {
-    out_.mutable_step()->Swap(&step_);
-  } else if (!embedded_.empty()) {
-    out_.mutable_embedded()->Swap(&embedded_.front());
-    embedded_.pop_front();
-  } else {
-    return false;
-  }
-  return true;
+  changed_.notify_one();
 }
 
 void Attachment::Flush() {
-  const std::lock_guard lock(mutex_);
-  if (writing_ || closed_ || !Next()) return;
-  writing_ = true;
-  StartWrite(&out_);
-}
-
-void Attachment::OnWriteDone(bool ok) {
   {
     const std::lock_guard lock(mutex_);
-    writing_ = false;
-    FinishIfQuiet();
+    if (closed_ || !Waits()) return;
   }
-  if (ok) {
-    Flush();
+  changed_.notify_one();
+}
+
+bool Attachment::Waits() const {
+  return hello_ || heartbeat_ || step_.request_size() > 0 || !embedded_.empty();
+}
+
+// Moves what is to be said next to `out`. REQUIRES: Waits().
+void Attachment::Next(v1::FromWorker* out) {
+  out->Clear();
+  if (hello_) {
+    *out->mutable_hello() = std::move(*std::exchange(hello_, std::nullopt));
+  } else if (heartbeat_) {
+    *out->mutable_heartbeat() = std::move(*std::exchange(heartbeat_, std::nullopt));
+  } else if (step_.request_size() > 0) {
+    out->mutable_step()->Swap(&step_);
   } else {
-    Close(grpc::Status::CANCELLED);
+    out->mutable_embedded()->Swap(&embedded_.front());
+    embedded_.pop_front();
   }
 }
 
-// Finishing waits for the write that is on its way.
-void Attachment::FinishIfQuiet() {
-  if (!closed_ || writing_ || finished_) return;
-  finished_ = true;
-  Finish(status_);
+// All that was told while a message was on its way goes out in the one behind it.
+void Attachment::WriteUntilClosed() {
+  v1::FromWorker out;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return closed_ || Waits(); });
+    if (closed_) return;
+    Next(&out);
+    lock.unlock();
+    if (!stream_.Write(out)) return Close();
+    lock.lock();
+  }
 }
 
-void Attachment::Close(grpc::Status status) {
+void Attachment::Close() {
   std::map<uint64_t, Open> open;
   std::shared_ptr<EngineClient> engine;
   {
     const std::lock_guard lock(mutex_);
-    if (!closed_) status_ = std::move(status);
-    closed_ = true;
+    // Ends a read and a write that wait.
+    if (!std::exchange(closed_, true)) context_.TryCancel();
     open.swap(open_);
     // The engine's thread may be the last to know this: it must not end the engine too.
     engine = std::move(engine_);
-    FinishIfQuiet();
   }
+  changed_.notify_one();
   for (const auto& [number, one] : open) {
     if (one.engine_number != 0 && engine != nullptr) engine->Cancel(one.engine_number);
   }
 }
 
-void Attachment::OnDone() { service_.Detach(shared_from_this()); }
-
-void Attachment::OnReadDone(bool ok) {
-  if (!ok) return Close(grpc::Status::OK);
-  switch (in_.what_case()) {
+void Attachment::Take(const v1::ToWorker& message) {
+  switch (message.what_case()) {
     case v1::ToWorker::kStart:
-      Start(in_.start());
+      Start(message.start());
       break;
     case v1::ToWorker::kEmbed:
-      Embed(in_.embed());
+      Embed(message.embed());
       break;
-    case v1::ToWorker::kCancel: {
-      // Messages come one by one: the request's Start is done.
-      const std::lock_guard lock(mutex_);
-      const auto found = open_.find(in_.cancel().request());
-      if (found == open_.end() || engine_ == nullptr) break;
-      engine_->Cancel(found->second.engine_number, std::max(in_.cancel().choice(), -1));
+    case v1::ToWorker::kCancel:
+      Cancel(message.cancel());
       break;
-    }
     case v1::ToWorker::WHAT_NOT_SET:
-      return Close({grpc::StatusCode::INVALID_ARGUMENT, "an empty message"});
+      return Close();
   }
   Flush();
-  StartRead(&in_);
+}
+
+void Attachment::Cancel(const v1::Cancel& cancel) {
+  // Messages come one by one: the request's Start is done.
+  const std::lock_guard lock(mutex_);
+  const auto found = open_.find(cancel.request());
+  if (found == open_.end() || engine_ == nullptr) return;
+  engine_->Cancel(found->second.engine_number, std::max(cancel.choice(), -1));
 }
 
 void Attachment::Start(const v1::Start& start) {
@@ -277,7 +276,7 @@ void Attachment::Hear(uint64_t number, GenerateEvent event) {
     Append(number, event, &step_);
     overrun = step_.request_size() > kMaxPendingRows;
   }
-  if (overrun) Close({grpc::StatusCode::RESOURCE_EXHAUSTED, "the front end does not read"});
+  if (overrun) Close();
 }
 
 Service::~Service() {
@@ -288,9 +287,7 @@ Service::~Service() {
   changed_.notify_all();
   if (beats_.joinable()) beats_.join();
   if (server_ == nullptr) return;
-  for (const auto& attachment : All()) {
-    attachment->Close({grpc::StatusCode::UNAVAILABLE, "the worker ends"});
-  }
+  for (const auto& attachment : All()) attachment->Close();
   server_->Shutdown(std::chrono::system_clock::now() + kShutdown);
   // Its thread still calls AfterStep.
   engine_.reset();
@@ -306,6 +303,7 @@ Result<void> Service::Start(const Endpoint& endpoint) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   const mode_t before = umask(0177);
   server_ = builder.BuildAndStart();
   umask(before);
@@ -317,19 +315,18 @@ Result<void> Service::Start(const Endpoint& endpoint) {
   return {};
 }
 
-grpc::ServerBidiReactor<v1::ToWorker, v1::FromWorker>* Service::Attach(
-    grpc::CallbackServerContext*) {
-  const auto attachment = std::make_shared<Attachment>(*this);
-  const std::lock_guard lock(mutex_);
-  attachments_.insert(attachment);
-  if (engine_ != nullptr) attachment->Greet(engine_, hello_);
-  attachment->Begin();
-  return attachment.get();
-}
-
-void Service::Detach(const std::shared_ptr<Attachment>& attachment) {
+grpc::Status Service::Attach(grpc::ServerContext* context, FrontStream* stream) {
+  const auto attachment = std::make_shared<Attachment>(*context, *stream);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_) return {grpc::StatusCode::UNAVAILABLE, "the worker ends"};
+    attachments_.insert(attachment);
+    if (engine_ != nullptr) attachment->Greet(engine_, hello_);
+  }
+  attachment->Serve();
   const std::lock_guard lock(mutex_);
   attachments_.erase(attachment);
+  return grpc::Status::OK;
 }
 
 std::vector<std::shared_ptr<Attachment>> Service::All() {
