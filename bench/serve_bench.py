@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What serving costs: 32 streams through HTTP beside the engine alone, and time to first token with a shared prefix.
 
-serve_bench.py [BINARY] [PIPELINE] [--streams 32] [--gen-tokens 128] [--rounds 5] [--prefix-tokens 1840] [--json FILE]
+serve_bench.py [BINARY] [PIPELINE] [--streams 32] [--gen-tokens 384] [--rounds 5] [--prefix-tokens 1840] [--json FILE]
 
 Streams: `tenon bench --batch N` and `tenon bench-serve --max-concurrency N` in turn (A B A B ...), both decoding --gen-tokens
 after the same short prompt; the ratio is that of output tokens a second while all streams decode, that is N / TPOT for the
@@ -109,7 +109,7 @@ def main():
     parser.add_argument("pipeline", nargs="?", default=str(ROOT / "configs/default.yaml"))
     parser.add_argument("--streams", type=int, default=32)
     parser.add_argument("--prompt-tokens", type=int, default=16)
-    parser.add_argument("--gen-tokens", type=int, default=128)
+    parser.add_argument("--gen-tokens", type=int, default=384)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--prefix-tokens", type=int, default=1840)
     parser.add_argument("--json", type=pathlib.Path)
