@@ -52,4 +52,23 @@ class Device : public OpMaker {
   ~Device() = default;
 };
 
+// Optional for a Device: memory with the same bytes in several processes takes room once. Thread:
+// the host's, while nothing runs.
+class MemorySharing {
+ public:
+  static constexpr const char* kName = "tenon.device.sharing/1";
+
+  // Large blocks that Allocate gives from here on are noted, until Share.
+  virtual void Note() noexcept = 0;
+
+  // Those of the noted blocks whose bytes another process has given to `folder`, too, are one copy
+  // from here on, at the same address; the others are given to it. Nothing else changes: who writes
+  // to one gets a copy of his own. Bytes that are shared; 0 where that cannot be had. `folder`: in
+  // memory, the user's own, and removed by whoever made it.
+  virtual uint64_t Share(Str folder) noexcept = 0;
+
+ protected:
+  ~MemorySharing() = default;
+};
+
 }  // namespace tenon
