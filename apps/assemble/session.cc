@@ -128,6 +128,7 @@ core::Makers Session::MakersOf() {
   makers.device = &components_->device();
   makers.attention = &components_->attention();
   makers.footprint = components_->footprint();
+  makers.sharing = components_->sharing();
   const auto set = [&](Family family, OpMaker* maker) {
     const auto i = static_cast<size_t>(family);
     makers.by_family[i] = maker;
@@ -159,6 +160,7 @@ Result<core::ProgramLimits> Session::LimitsOf(const SessionOptions& options,
   limits.max_context =
       static_cast<int32_t>(memory.context_tokens > 0 ? memory.context_tokens : model.max_context);
   limits.kv_tokens = memory.kv_tokens;
+  limits.share_folder = options.share_folder;
   const uint64_t free_bytes = components_->device().Info().free_bytes;
   const uint64_t weights = core::WeightBytes(list, MakersOf());
   limits.kv_bytes = std::min(free_bytes / 4, free_bytes > weights ? (free_bytes - weights) / 2 : 0);

@@ -31,6 +31,7 @@ struct SessionOptions {
   int32_t logit_rows = 0;    // most rows of logits a step; 0: as many as sequences and drafts need
   int32_t sequences = 0;     // at least this many at once; 0: as the scheduler's option says
   bool prefix_cache = true;  // false: nothing computed is used twice, whatever the pipeline says
+  std::string share_folder;  // where processes keep equal weights once; empty: nowhere
   bool progress = false;     // a bar on stderr while it loads
   Purpose purpose = Purpose::kGenerate;
 };

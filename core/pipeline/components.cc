@@ -69,6 +69,7 @@ Result<void> Components::MakeFamily(const Pipeline& pipeline, Family family) {
   Component& component = **made;
   switch (family) {
     case Family::kDevice:
+      sharing_ = QueryFor<MemorySharing>(component);
       return Take(component, choice, &device_);
     case Family::kAttention:
       return Take(component, choice, &attention_);

@@ -30,6 +30,7 @@ class Components {
   Device& device() const { return *device_; }
   Attention& attention() const { return *attention_; }
   Quant& quant() const { return *quant_; }
+  MemorySharing* sharing() const { return sharing_; }        // of the device; null
   WeightFootprint* footprint() const { return footprint_; }  // of the quant component; null
   Scheduler& scheduler() const { return *scheduler_; }
   Strategy& strategy() const { return *strategy_; }
@@ -66,6 +67,7 @@ class Components {
   Device* device_ = nullptr;
   Attention* attention_ = nullptr;
   Quant* quant_ = nullptr;
+  MemorySharing* sharing_ = nullptr;
   WeightFootprint* footprint_ = nullptr;
   Scheduler* scheduler_ = nullptr;
   Strategy* strategy_ = nullptr;

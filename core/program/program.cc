@@ -52,7 +52,11 @@ Result<std::unique_ptr<Program>> Program::Compile(const ProgramList& list, Model
   TENON_RETURN_IF_ERROR(
       CheckMemory(program->memory_, WeightBytes(list, makers), program->limits_, *makers.device));
   TENON_RETURN_IF_ERROR(program->Allocate());
+  const bool shares = makers.sharing != nullptr && !limits.share_folder.empty();
+  if (shares) makers.sharing->Note();
   TENON_RETURN_IF_ERROR(program->PlanOps(list, makers, failure, progress));
+  if (shares)
+    program->memory_.shared_bytes = makers.sharing->Share(std::string_view(limits.share_folder));
   program->rows_ = program->Bind(list, {outputs.rows, 0, list.Value(outputs.rows).columns});
   return program;
 }

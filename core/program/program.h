@@ -19,6 +19,7 @@ struct Makers {
   Device* device = nullptr;
   Attention* attention = nullptr;
   WeightFootprint* footprint = nullptr;  // of the quant component, if it offers one
+  MemorySharing* sharing = nullptr;      // of the device, where weights are to be shared
   std::array<OpMaker*, kFamilyCount> by_family{};
   std::array<std::string, kFamilyCount> names;  // component names
 
@@ -34,6 +35,7 @@ struct ProgramLimits {
   uint64_t kv_bytes = 0;        // most memory for KV pages, or
   int64_t kv_tokens = 0;        // KV slots in all; 0: as many as kv_bytes allows
   int32_t max_sequences = 64;   // no more pages than these can use
+  std::string share_folder;     // where processes keep equal weights once; needs Makers::sharing
 };
 
 struct ProgramMemory {
@@ -41,6 +43,7 @@ struct ProgramMemory {
   uint64_t kv_bytes = 0;
   uint64_t arena_bytes = 0;
   uint64_t scratch_bytes = 0;   // of the makers
+  uint64_t shared_bytes = 0;    // of the weights: one copy for all processes
   uint64_t kv_token_bytes = 0;  // one token, all layers
   int32_t page_tokens = 0;
   int32_t pages = 0;

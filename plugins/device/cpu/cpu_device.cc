@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "plugins/device/cpu/op_check.h"
+#include "plugins/device/cpu/shared_blocks.h"
 
 namespace tenon::cpu {
 namespace {
@@ -59,7 +60,7 @@ CpuDevice::CpuDevice(const CreateArgs& args)
       executor_(&team_) {}
 
 void* CpuDevice::Query(const char* interface_name) noexcept {
-  return Offer<Device>(this, interface_name);
+  return Offer<Device, MemorySharing>(this, interface_name);
 }
 
 CpuDevice::MemoryReading CpuDevice::ReadMemory() const {
@@ -95,6 +96,19 @@ void* CpuDevice::Allocate(uint64_t bytes) noexcept { return memory_.Allocate(byt
 void CpuDevice::Free(void* memory) noexcept {
   if (memory_.Free(memory)) return;
   host_->Log(LogLevel::kError, "Free of memory that is not this device's, or was freed before");
+}
+
+uint64_t CpuDevice::Share(Str folder) noexcept {
+  uint64_t shared = 0;
+  try {
+    const std::string path(folder);
+    memory_.Noted([&](void* block, uint64_t bytes) {
+      if (ShareBlock(path, block, bytes)) shared += bytes;
+    });
+  } catch (const std::exception& error) {
+    host_->Log(LogLevel::kWarning, error.what());
+  }
+  return shared;
 }
 
 Status CpuDevice::Copy(void* to, const void* from, uint64_t bytes, CopyKind) noexcept {

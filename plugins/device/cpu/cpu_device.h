@@ -20,7 +20,7 @@ namespace tenon::cpu {
 // The processor as a device: a team of threads that walk the Program together, kernels of the
 // instruction-set level chosen by kernels/cpu/isa.h. Devices of one process know nothing of each
 // other. Options: `threads`, `pin`.
-class CpuDevice final : public Component, public Device {
+class CpuDevice final : public Component, public Device, public MemorySharing {
  public:
   // Throws std::runtime_error with a text for the user.
   explicit CpuDevice(const CreateArgs& args);
@@ -35,6 +35,9 @@ class CpuDevice final : public Component, public Device {
   void ParallelFor(int64_t count, void (*fn)(void* context, int64_t i) noexcept,
                    void* context) noexcept override;
   Status Plan(const OpSpec& spec, PlannedOp* out) noexcept override;
+
+  void Note() noexcept override { memory_.Note(); }
+  uint64_t Share(Str folder) noexcept override;
 
  private:
   Host* const host_;

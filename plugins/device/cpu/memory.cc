@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace tenon::cpu {
 namespace {
@@ -51,7 +52,8 @@ void* HostMemory::Allocate(uint64_t bytes) noexcept {
   const std::lock_guard lock(mutex_);
   if (bytes == 0 || bytes > limit_bytes_ - used_bytes_) return nullptr;
   const bool mapped = bytes >= kLeastMapped;
-  const Block block{RoundUp(bytes, mapped ? kPage : kAlignment), mapped};
+  const Block block{RoundUp(bytes, mapped ? kPage : kAlignment), mapped,
+                    noting_ && bytes >= kLeastHuge};
   if (block.bytes > limit_bytes_ - used_bytes_) return nullptr;
   void* memory = mapped ? Map(block.bytes) : Take(block.bytes);
   if (memory == nullptr) return nullptr;
@@ -74,6 +76,19 @@ bool HostMemory::Free(void* memory) noexcept {
   used_bytes_ -= found->second.bytes;
   blocks_.erase(found);
   return true;
+}
+
+void HostMemory::Note() noexcept {
+  const std::lock_guard lock(mutex_);
+  noting_ = true;
+}
+
+void HostMemory::Noted(const std::function<void(void*, uint64_t)>& use) {
+  const std::lock_guard lock(mutex_);
+  noting_ = false;
+  for (auto& [memory, block] : blocks_) {
+    if (std::exchange(block.noted, false)) use(memory, block.bytes);
+  }
 }
 
 uint64_t HostMemory::used_bytes() const {

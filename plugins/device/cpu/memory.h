@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <unordered_map>
 
@@ -26,16 +27,23 @@ class HostMemory {
 
   uint64_t used_bytes() const;
 
+  // From here on, huge blocks that Allocate gives are noted; Noted ends that, and calls use(memory,
+  // bytes) for each of them that lives.
+  void Note() noexcept;
+  void Noted(const std::function<void(void* memory, uint64_t bytes)>& use);
+
  private:
   struct Block {
     uint64_t bytes;
     bool mapped;
+    bool noted;
   };
   static void Release(void* memory, const Block& block) noexcept;
 
   const uint64_t limit_bytes_;
   mutable std::mutex mutex_;
   uint64_t used_bytes_ = 0;
+  bool noting_ = false;
   std::unordered_map<void*, Block> blocks_;
 };
 
