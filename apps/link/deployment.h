@@ -23,6 +23,7 @@ struct DeploymentOptions {
   std::string resolved;          // canonical YAML to start from instead; empty: the source
   std::string binary;
   std::string folder;
+  std::string share_folder;  // of the workers' weights; empty: each keeps its own
   std::function<void(const std::string& text)> log;
   std::function<void()> wake;  // from any thread: there is something for Tick
 };

@@ -18,6 +18,7 @@
 
 #include "apps/link/deployment.h"
 #include "apps/link/directory.h"
+#include "apps/link/share_folder.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -122,6 +123,7 @@ class Supervisor final : public Fleet {
   Clock::time_point last_tick_ = Clock::now();
   Clock::time_point judge_from_ = Clock::now();
 
+  const link::ShareFolder share_folder_;
   link::Directory directory_;
   std::mutex mutex_;
   std::vector<Command> commands_;
@@ -150,6 +152,7 @@ std::unique_ptr<Deployment> Supervisor::Make(size_t place, const PipelineSource&
   if (place < options_.model_names.size()) options.name = options_.model_names[place];
   options.binary = options_.binary;
   options.folder = options_.folder;
+  options.share_folder = share_folder_.path();
   options.log = log_;
   options.wake = [bell = bell_] { bell->Ring(); };
   return std::make_unique<Deployment>(std::move(options));
@@ -161,7 +164,7 @@ Result<void> Supervisor::StartAll() {
     TENON_RETURN_IF_ERROR(places_.back().current->Start());
   }
   if (!options_.workers.empty()) {
-    places_.push_back({Make(places_.size(), {options_.workers[0].host, {}, {}}, ""), {}, ""});
+    places_.push_back({Make(places_.size(), {options_.workers[0].host, {}, {}, ""}, ""), {}, ""});
     TENON_RETURN_IF_ERROR(places_.back().current->Start());
   }
   return {};

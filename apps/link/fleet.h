@@ -17,6 +17,7 @@ struct PipelineSource {
   std::string path;
   std::vector<std::string> overrides;    // --set
   std::vector<std::string> plugin_dirs;  // --plugin-dir
+  std::string share_folder;              // SessionOptions::share_folder
 };
 
 struct FleetOptions {

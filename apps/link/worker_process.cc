@@ -43,6 +43,9 @@ std::vector<std::string> CommandOf(const std::string& binary, const PipelineSour
   for (const std::string& one : pipeline.plugin_dirs) {
     command.insert(command.end(), {"--plugin-dir", one});
   }
+  if (!pipeline.share_folder.empty()) {
+    command.insert(command.end(), {"--share-weights", pipeline.share_folder});
+  }
   return command;
 }
 
