@@ -84,7 +84,8 @@ void RaiseFileLimit(server::ServerOptions* options, server::Log& log) {
 FleetOptions MakeFleetOptions(const ServeArguments& arguments) {
   FleetOptions options;
   for (const std::string& path : arguments.pipelines) {
-    options.pipelines.push_back({path, arguments.shared.overrides, arguments.shared.plugin_dirs, ""});
+    options.pipelines.push_back(
+        {path, arguments.shared.overrides, arguments.shared.plugin_dirs, ""});
   }
   for (const std::string& worker : arguments.workers) {
     options.workers.push_back({"", worker, arguments.tls});
