@@ -3,8 +3,8 @@
 
 #include <utility>
 
-#include "apps/engine/embedding_client.h"
-#include "apps/engine/generation_client.h"
+#include "apps/engine/embedding_loop.h"
+#include "apps/engine/generation_loop.h"
 #include "apps/engine/ruled_client.h"
 
 namespace tenon::apps {
@@ -37,46 +37,25 @@ EngineFacts FactsOf(EmbeddingSession& session) {
   return facts;
 }
 
-core::Engine& WorkerOf(Session& session) { return session.engine(); }
-core::Embedder& WorkerOf(EmbeddingSession& session) { return session.embedder(); }
-
-// A client with the session that it drives.
-template <typename Client, typename AnySession>
-class Owning final : public EngineClient {
- public:
-  Owning(std::unique_ptr<AnySession> session, std::function<void()> after_step)
-      : session_(std::move(session)),
-        client_(WorkerOf(*session_), FactsOf(*session_), std::move(after_step)) {}
-
-  EngineFacts Facts() const override { return client_.Facts(); }
-  EngineState State() const override { return client_.State(); }
-  uint64_t Generate(GenerateRequest request, OnGenerateEvent on_event) override {
-    return client_.Generate(std::move(request), std::move(on_event));
-  }
-  void Cancel(uint64_t request, int32_t choice) override { client_.Cancel(request, choice); }
-  void Embed(std::vector<std::vector<int32_t>> texts, OnEmbeddings done) override {
-    client_.Embed(std::move(texts), std::move(done));
-  }
-
- private:
-  std::unique_ptr<AnySession> session_;
-  Client client_;
-};
-
 }  // namespace
 
 std::unique_ptr<EngineClient> MakeLocalClient(std::unique_ptr<Session> session,
                                               std::function<void()> after_step) {
-  Rules rules{session->tokenizer(), session->front_rules(), session->back_rules()};
-  auto client = std::make_unique<Owning<GenerationClient, Session>>(std::move(session), after_step);
+  const std::shared_ptr<Session> shared = std::move(session);
+  Rules rules{shared->tokenizer(), shared->front_rules(), shared->back_rules()};
+  // Whoever has the engine keeps its session.
+  auto client = RunOnThread(std::make_shared<GenerationLoop>(
+      std::shared_ptr<core::Engine>(shared, &shared->engine()), FactsOf(*shared), after_step));
   if (rules.front.empty() && rules.back.empty()) return client;
   return std::make_unique<RuledClient>(std::move(client), std::move(rules), std::move(after_step));
 }
 
 std::unique_ptr<EngineClient> MakeLocalClient(std::unique_ptr<EmbeddingSession> session,
                                               std::function<void()> after_step) {
-  return std::make_unique<Owning<EmbeddingClient, EmbeddingSession>>(std::move(session),
-                                                                     std::move(after_step));
+  const std::shared_ptr<EmbeddingSession> shared = std::move(session);
+  return RunOnThread(
+      std::make_shared<EmbeddingLoop>(std::shared_ptr<core::Embedder>(shared, &shared->embedder()),
+                                      FactsOf(*shared), std::move(after_step)));
 }
 
 }  // namespace tenon::apps

@@ -148,18 +148,18 @@ class Chain {
 // A request that the engine answers. One thread at a time, as its events come.
 class RuledRequest {
  public:
-  RuledRequest(EngineClient& engine, const Rules& rules, const GenerateRequest& request,
-               OnGenerateEvent on_event)
+  RuledRequest(const std::shared_ptr<EngineClient>& engine, std::shared_ptr<const Rules> rules,
+               const GenerateRequest& request, OnGenerateEvent on_event)
       : engine_(engine),
-        rules_(rules),
+        rules_(std::move(rules)),
         user_text_(request.user_text),
         asked_(RuleRequestOf(request)),
         ends_(request.stop_tokens),
         on_event_(std::move(on_event)),
-        learns_(request.n == 1 && !rules.front.empty()) {
+        learns_(request.n == 1 && !rules_->front.empty()) {
     asked_.user_text = std::string_view(user_text_);
     for (int32_t i = 0; i < std::max(1, request.n); ++i) {
-      choices_.push_back(std::make_unique<Chain>(rules, &made_));
+      choices_.push_back(std::make_unique<Chain>(*rules_, &made_));
     }
   }
 
@@ -184,9 +184,9 @@ class RuledRequest {
     if (said_all && !chain.blocked()) shown += chain.Finish();
     // An answer that was cut short would be told as a whole one.
     if (event.finish == core::FinishReason::kStop && learns_ && !chain.blocked()) {
-      for (FrontRule* rule : rules_.front) rule->Learn(asked_, std::string_view(chain.raw()));
+      for (FrontRule* rule : rules_->front) rule->Learn(asked_, std::string_view(chain.raw()));
     }
-    if (!rules_.back.empty()) event.text = std::move(shown);
+    if (!rules_->back.empty()) event.text = std::move(shown);
     const bool blocked = chain.blocked() && (said_all || !ended);
     if (blocked) {
       event.blocked = true;
@@ -206,7 +206,7 @@ class RuledRequest {
       number_ = number;
       cut.swap(cut_);
     }
-    for (const int32_t choice : cut) engine_.Cancel(number, choice);
+    for (const int32_t choice : cut) CancelChoice(number, choice);
   }
 
  private:
@@ -215,11 +215,15 @@ class RuledRequest {
       const std::lock_guard lock(mutex_);
       if (number_ == 0) return cut_.push_back(choice);
     }
-    engine_.Cancel(number_, choice);
+    CancelChoice(number_, choice);
+  }
+  void CancelChoice(uint64_t number, int32_t choice) {
+    // Who is gone has cancelled everything.
+    if (const auto engine = engine_.lock()) engine->Cancel(number, choice);
   }
 
-  EngineClient& engine_;
-  const Rules& rules_;
+  const std::weak_ptr<EngineClient> engine_;
+  const std::shared_ptr<const Rules> rules_;
   const std::string user_text_;
   RuleRequest asked_;
   const std::vector<int32_t> ends_;
@@ -265,7 +269,7 @@ void Tell(const Rules& rules, const std::string& answer, int32_t n,
 
 RuledClient::RuledClient(std::unique_ptr<EngineClient> engine, Rules rules,
                          std::function<void()> after_answer)
-    : rules_(std::move(rules)),
+    : rules_(std::make_shared<const Rules>(std::move(rules))),
       after_answer_(std::move(after_answer)),
       engine_(std::move(engine)) {}
 
@@ -274,24 +278,24 @@ uint64_t RuledClient::Generate(GenerateRequest request, OnGenerateEvent on_event
     if (after_answer_) after_answer_();
     return uint64_t{0};
   };
-  if (rules_.tokenizer == nullptr) {
+  if (rules_->tokenizer == nullptr) {
     on_event(Refusal(Status::kUnsupported,
                      "the pipeline has rules on texts, and its model no tokenizer"));
     return answered();
   }
-  if (request.logprobs >= 0 && !rules_.back.empty()) {
+  if (request.logprobs >= 0 && !rules_->back.empty()) {
     on_event(Refusal(Status::kUnsupported,
                      "logprobs cannot be told: rules of the pipeline change its output"));
     return answered();
   }
   // Of an answer of theirs there are no log-probabilities.
-  for (FrontRule* rule : rules_.front) {
+  for (FrontRule* rule : rules_->front) {
     Collected answer;
     if (request.logprobs >= 0 || !rule->Answer(RuleRequestOf(request), answer)) continue;
-    Tell(rules_, answer.text, request.n, on_event);
+    Tell(*rules_, answer.text, request.n, on_event);
     return answered();
   }
-  auto ruled = std::make_shared<RuledRequest>(*engine_, rules_, request, std::move(on_event));
+  auto ruled = std::make_shared<RuledRequest>(engine_, rules_, request, std::move(on_event));
   if (!ruled->made()) {
     ruled->Refuse(Refusal(Status::kInternal, "a rule of the pipeline has no memory"));
     return answered();

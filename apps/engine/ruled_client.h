@@ -11,7 +11,7 @@
 
 namespace tenon::apps {
 
-// A pipeline's rules, in its order. All outlive who holds this.
+// A pipeline's rules, in its order. All live as long as the engine tells events.
 struct Rules {
   const text::Tokenizer* tokenizer = nullptr;  // null: the model has none, and nothing can be ruled
   std::vector<FrontRule*> front;
@@ -35,9 +35,9 @@ class RuledClient final : public EngineClient {
   void Embed(std::vector<std::vector<int32_t>> texts, OnEmbeddings done) override;
 
  private:
-  const Rules rules_;
+  const std::shared_ptr<const Rules> rules_;  // the engine's events may outlive the client
   const std::function<void()> after_answer_;
-  const std::unique_ptr<EngineClient> engine_;  // last: its events need the above
+  const std::shared_ptr<EngineClient> engine_;
 };
 
 }  // namespace tenon::apps

@@ -29,7 +29,8 @@ class FakeEngine : public EngineClient {
     event.choice = choice;
     event.finish = finish;
     for (const char c : text) event.tokens.push_back({static_cast<uint8_t>(c), 0, {}});
-    hear(std::move(event));
+    const OnGenerateEvent told = hear;  // the listener may end the engine
+    told(std::move(event));
   }
   OnGenerateEvent hear;
   uint64_t asked = 0;
@@ -164,6 +165,17 @@ TEST_F(RuledClientTest, BackRuleThatBlocksEndsTheChoiceInTheEngine) {
   EXPECT_EQ(engine_->cancelled, std::vector<int32_t>{0});
   engine_->Say("", FinishReason::kCancelled);
   EXPECT_EQ(shown_.size(), 1u);
+}
+
+TEST_F(RuledClientTest, MayBeEndedByItsOwnEvents) {
+  std::unique_ptr<RuledClient> client(new RuledClient(Make({}, {&brackets_})));
+  client->Generate(Request("a"), [&](GenerateEvent event) {
+    client.reset();
+    last_ = std::move(event);
+  });
+  engine_->Say("a#b");
+  EXPECT_EQ(client, nullptr);
+  EXPECT_TRUE(last_.blocked);
 }
 
 TEST_F(RuledClientTest, LearnsWholeAnswersOfEqualRequests) {

@@ -90,16 +90,17 @@ class StubEngine final : public EngineClient {
   auto service = std::move(*link::WorkerService::Listen({.socket = socket, .host = "", .tls = {}}));
   const auto engine = std::make_shared<StubEngine>();
   service->Serve(engine, "");
+  const auto after_step = service->AfterStep();
   while (engine->Open() < streams) usleep(1000);
   const double start = CpuUs();
   for (int step = 0; step + 1 < steps; ++step) {
     usleep(static_cast<useconds_t>(pace_us));
     engine->Step(step, false, NowUs());
-    service->AfterStep();
+    after_step();
   }
   usleep(100000);
   engine->Step(0, true, static_cast<int64_t>(CpuUs() - start));
-  service->AfterStep();
+  after_step();
   for (;;) pause();
 }
 

@@ -9,7 +9,7 @@
 #include <future>
 #include <thread>
 
-#include "apps/engine/generation_client.h"
+#include "apps/engine/generation_loop.h"
 #include "apps/link/remote_client.h"
 #include "apps/link/worker_service.h"
 #include "core/engine/fake_parts.h"
@@ -55,12 +55,14 @@ struct Worker {
     facts.max_context = kLimits.max_context;
     facts.max_sequences = kLimits.max_sequences;
     facts.adapters = {"first"};
-    service->Serve(
-        std::make_shared<GenerationClient>(*fake.engine, facts, [this] { service->AfterStep(); }),
-        "model: fake\n");
+    engine = RunOnThread(std::make_shared<GenerationLoop>(
+        std::shared_ptr<core::Engine>(fake, fake->engine.get()), facts, service->AfterStep()));
+    service->Serve(engine, "model: fake\n");
   }
-  core::testing::FakeEngine fake{kLimits, 4, false};
+  const std::shared_ptr<core::testing::FakeEngine> fake =
+      std::make_shared<core::testing::FakeEngine>(kLimits, 4, false);
   std::unique_ptr<WorkerService> service;
+  std::shared_ptr<EngineClient> engine;
 };
 
 // What one request heard.
@@ -317,7 +319,7 @@ TEST(Link, AFrontEndThatGoesAwayCancelsItsRequests) {
     const EngineState state = other->State();
     return state.ready && state.running + state.waiting == 0;
   }));
-  EXPECT_EQ(other->State().free_blocks, worker.fake.engine->TotalBlocks());
+  EXPECT_EQ(other->State().free_blocks, worker.fake->engine->TotalBlocks());
 }
 
 }  // namespace

@@ -108,9 +108,9 @@ int RunWorker(const WorkerOptions& options) {
   if (!service.ok()) return Fail(options, service.error());
   Tell(options, link::kListening);
   link::WorkerService& link = **service;
-  auto opened = Open(options, [&link] {
+  auto opened = Open(options, [send = link.AfterStep()] {
     link::PrepareThreadForCrashes();
-    link.AfterStep();
+    send();
   });
   if (!opened.ok()) return Fail(options, opened.error());
   link.Serve(std::move(opened->engine), opened->resolved);

@@ -78,6 +78,27 @@ class Attachment final : public std::enable_shared_from_this<Attachment> {
   bool closed_ = false;
 };
 
+// Those whose streams are not done.
+class Attachments {
+ public:
+  void Add(const std::shared_ptr<Attachment>& attachment) {
+    const std::lock_guard lock(mutex_);
+    all_.insert(attachment);
+  }
+  void Remove(const std::shared_ptr<Attachment>& attachment) {
+    const std::lock_guard lock(mutex_);
+    all_.erase(attachment);
+  }
+  std::vector<std::shared_ptr<Attachment>> All() const {
+    const std::lock_guard lock(mutex_);
+    return {all_.begin(), all_.end()};
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::shared_ptr<Attachment>> all_;
+};
+
 class Service final : public WorkerService, public v1::EngineLink::Service {
  public:
   ~Service() override;
@@ -85,17 +106,16 @@ class Service final : public WorkerService, public v1::EngineLink::Service {
   Result<void> Start(const Endpoint& endpoint);
   int Port() const override { return port_; }
   void Serve(std::shared_ptr<EngineClient> engine, const std::string& resolved) override;
-  void AfterStep() override;
+  std::function<void()> AfterStep() override;
 
   grpc::Status Attach(grpc::ServerContext* context, FrontStream* stream) override;
 
  private:
-  std::vector<std::shared_ptr<Attachment>> All();
   void BeatUntilStopped();
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<std::shared_ptr<Attachment>> attachments_;
+  const std::shared_ptr<Attachments> attachments_ = std::make_shared<Attachments>();
   std::shared_ptr<EngineClient> engine_;
   v1::Hello hello_;
   bool stop_ = false;
@@ -179,7 +199,6 @@ void Attachment::Close() {
     // Ends a read and a write that wait.
     if (!std::exchange(closed_, true)) context_.TryCancel();
     open.swap(open_);
-    // The engine's thread may be the last to know this: it must not end the engine too.
     engine = std::move(engine_);
   }
   changed_.notify_one();
@@ -287,10 +306,8 @@ Service::~Service() {
   changed_.notify_all();
   if (beats_.joinable()) beats_.join();
   if (server_ == nullptr) return;
-  for (const auto& attachment : All()) attachment->Close();
+  for (const auto& attachment : attachments_->All()) attachment->Close();
   server_->Shutdown(std::chrono::system_clock::now() + kShutdown);
-  // Its thread still calls AfterStep.
-  engine_.reset();
 }
 
 Result<void> Service::Start(const Endpoint& endpoint) {
@@ -320,18 +337,12 @@ grpc::Status Service::Attach(grpc::ServerContext* context, FrontStream* stream) 
   {
     const std::lock_guard lock(mutex_);
     if (stop_) return {grpc::StatusCode::UNAVAILABLE, "the worker ends"};
-    attachments_.insert(attachment);
+    attachments_->Add(attachment);
     if (engine_ != nullptr) attachment->Greet(engine_, hello_);
   }
   attachment->Serve();
-  const std::lock_guard lock(mutex_);
-  attachments_.erase(attachment);
+  attachments_->Remove(attachment);
   return grpc::Status::OK;
-}
-
-std::vector<std::shared_ptr<Attachment>> Service::All() {
-  const std::lock_guard lock(mutex_);
-  return {attachments_.begin(), attachments_.end()};
 }
 
 void Service::Serve(std::shared_ptr<EngineClient> engine, const std::string& resolved) {
@@ -339,13 +350,15 @@ void Service::Serve(std::shared_ptr<EngineClient> engine, const std::string& res
   Write(engine->Facts(), &hello_);
   hello_.set_resolved(resolved);
   engine_ = std::move(engine);
-  for (const auto& attachment : attachments_) attachment->Greet(engine_, hello_);
+  for (const auto& attachment : attachments_->All()) attachment->Greet(engine_, hello_);
   // Ready is told by a heartbeat.
   changed_.notify_all();
 }
 
-void Service::AfterStep() {
-  for (const auto& attachment : All()) attachment->Flush();
+std::function<void()> Service::AfterStep() {
+  return [attachments = attachments_] {
+    for (const auto& attachment : attachments->All()) attachment->Flush();
+  };
 }
 
 void Service::BeatUntilStopped() {
@@ -357,7 +370,7 @@ void Service::BeatUntilStopped() {
     if (engine != nullptr) state = engine->State();
     v1::Heartbeat heartbeat;
     Write(state, &heartbeat);
-    for (const auto& attachment : All()) attachment->Beat(heartbeat);
+    for (const auto& attachment : attachments_->All()) attachment->Beat(heartbeat);
     lock.lock();
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,8 +27,9 @@ class WorkerService {
   // pipeline as canonical YAML.
   virtual void Serve(std::shared_ptr<EngineClient> engine, const std::string& resolved) = 0;
 
-  // Sends what the engine told since the last call. For MakeLocalClient's after_step.
-  virtual void AfterStep() = 0;
+  // Sends what the engine told since the last call; nothing once the service is gone. For
+  // MakeLocalClient's after_step.
+  virtual std::function<void()> AfterStep() = 0;
 };
 
 }  // namespace tenon::apps::link

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/engine/embedding_client.h"
+#include "apps/engine/embedding_loop.h"
 
 #include <utility>
 
@@ -13,23 +13,13 @@ constexpr int64_t kStepsAtOnce = 4;
 
 }  // namespace
 
-EmbeddingClient::EmbeddingClient(core::Embedder& embedder, EngineFacts facts,
-                                 std::function<void()> after_step)
-    : embedder_(embedder), facts_(std::move(facts)), after_step_(std::move(after_step)) {
+EmbeddingLoop::EmbeddingLoop(std::shared_ptr<core::Embedder> embedder, EngineFacts facts,
+                             std::function<void()> after_step)
+    : EngineLoop(std::move(facts), std::move(after_step)), embedder_(std::move(embedder)) {
   state_.ready = true;
-  thread_ = std::thread([this] { Loop(); });
 }
 
-EmbeddingClient::~EmbeddingClient() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
-}
-
-EngineState EmbeddingClient::State() const {
+EngineState EmbeddingLoop::State() const {
   const std::lock_guard lock(mutex_);
   EngineState state = state_;
   state.waiting = open_texts_;
@@ -39,7 +29,7 @@ EngineState EmbeddingClient::State() const {
   return state;
 }
 
-uint64_t EmbeddingClient::Generate(GenerateRequest, OnGenerateEvent on_event) {
+uint64_t EmbeddingLoop::Generate(GenerateRequest, OnGenerateEvent on_event) {
   GenerateEvent event;
   event.finish = core::FinishReason::kError;
   event.status = Status::kUnsupported;
@@ -48,7 +38,7 @@ uint64_t EmbeddingClient::Generate(GenerateRequest, OnGenerateEvent on_event) {
   return 0;
 }
 
-Result<void> EmbeddingClient::Check(const std::vector<std::vector<int32_t>>& texts) const {
+Result<void> EmbeddingLoop::Check(const std::vector<std::vector<int32_t>>& texts) const {
   for (const std::vector<int32_t>& text : texts) {
     if (text.empty() || text.size() > static_cast<size_t>(facts_.embedding_max_tokens)) {
       return Error{Status::kInvalid, fmt::format("a text has {} tokens; 1 to {} allowed",
@@ -64,7 +54,7 @@ Result<void> EmbeddingClient::Check(const std::vector<std::vector<int32_t>>& tex
   return {};
 }
 
-void EmbeddingClient::Embed(std::vector<std::vector<int32_t>> texts, OnEmbeddings done) {
+void EmbeddingLoop::Embed(std::vector<std::vector<int32_t>> texts, OnEmbeddings done) {
   if (auto checked = Check(texts); !checked.ok()) return done(checked.error());
   if (texts.empty()) return done(std::vector<std::vector<float>>{});
   const std::lock_guard lock(mutex_);
@@ -74,7 +64,7 @@ void EmbeddingClient::Embed(std::vector<std::vector<int32_t>> texts, OnEmbedding
   changed_.notify_all();
 }
 
-void EmbeddingClient::Loop() {
+void EmbeddingLoop::Run() {
   std::deque<Call> calls;
   for (;;) {
     {
@@ -91,8 +81,8 @@ void EmbeddingClient::Loop() {
 }
 
 // Embeds some texts of the oldest calls and answers the calls that are complete.
-void EmbeddingClient::EmbedSome(std::deque<Call>& calls) {
-  const int64_t most = kStepsAtOnce * embedder_.MaxTokens();
+void EmbeddingLoop::EmbedSome(std::deque<Call>& calls) {
+  const int64_t most = kStepsAtOnce * embedder_->MaxTokens();
   std::vector<std::vector<int32_t>> texts;
   std::vector<size_t> owners;  // indices of calls
   int64_t tokens = 0;
@@ -103,9 +93,9 @@ void EmbeddingClient::EmbedSome(std::deque<Call>& calls) {
       owners.push_back(c);
     }
   }
-  const auto columns = static_cast<size_t>(embedder_.Columns());
+  const auto columns = static_cast<size_t>(embedder_->Columns());
   std::vector<float> out(texts.size() * columns);
-  const Result<void> embedded = embedder_.Embed(texts, out);
+  const Result<void> embedded = embedder_->Embed(texts, out);
   for (size_t i = 0; i < texts.size(); ++i) {
     const auto row = out.begin() + static_cast<std::ptrdiff_t>(i * columns);
     calls[owners[i]].vectors.emplace_back(row, row + static_cast<std::ptrdiff_t>(columns));
@@ -130,10 +120,10 @@ void EmbeddingClient::EmbedSome(std::deque<Call>& calls) {
   }
 }
 
-void EmbeddingClient::Publish(size_t texts, int64_t tokens) {
+void EmbeddingLoop::Publish(size_t texts, int64_t tokens) {
   const std::lock_guard lock(mutex_);
   open_texts_ -= static_cast<int32_t>(texts);
-  state_.steps = embedder_.Steps();
+  state_.steps = embedder_->Steps();
   state_.prompt_tokens += tokens;
   last_step_ = Clock::now();
 }

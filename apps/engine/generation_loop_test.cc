@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/engine/generation_client.h"
+#include "apps/engine/generation_loop.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -67,30 +67,38 @@ EngineFacts Facts() {
   return facts;
 }
 
+// `fake` outlives it.
+std::unique_ptr<EngineClient> Start(core::testing::FakeEngine& fake,
+                                    std::function<void()> after_step) {
+  return RunOnThread(std::make_shared<GenerationLoop>(
+      std::shared_ptr<core::Engine>(std::shared_ptr<void>(), fake.engine.get()), Facts(),
+      std::move(after_step)));
+}
+
 // Time for a cancel to come: a run to the limit takes some while.
 constexpr int32_t kLong = 120;
 
-TEST(GenerationClient, GeneratesAsTheEngineDoes) {
+TEST(GenerationLoop, GeneratesAsTheEngineDoes) {
   core::testing::FakeEngine fake(kLimits, 4, false);
-  GenerationClient client(*fake.engine, Facts(), {});
+  const auto client = Start(fake, {});
   Listener one, two;
-  client.Generate(Asking({5, 6, 7}, 20), one.OnEvent());
+  client->Generate(Asking({5, 6, 7}, 20), one.OnEvent());
   GenerateRequest other = Asking({9}, 20);
   other.adapter = "second";
-  client.Generate(std::move(other), two.OnEvent());
+  client->Generate(std::move(other), two.OnEvent());
   ASSERT_TRUE(one.Wait() && two.Wait());
   EXPECT_EQ(one.Ids(), Expected({5, 6, 7}, 20));
   EXPECT_EQ(two.Ids(), Expected({9}, 20, 0, 1));
   EXPECT_EQ(one.events.back().finish, FinishReason::kLength);
 }
 
-TEST(GenerationClient, GroupsAStepsTokensByChoice) {
+TEST(GenerationLoop, GroupsAStepsTokensByChoice) {
   core::testing::FakeEngine fake(kLimits, 4, true);
-  GenerationClient client(*fake.engine, Facts(), {});
+  const auto client = Start(fake, {});
   Listener listener(3);
   GenerateRequest request = Asking({1, 2, 3, 4, 5}, 30);
   request.n = 3;
-  client.Generate(std::move(request), listener.OnEvent());
+  client->Generate(std::move(request), listener.OnEvent());
   ASSERT_TRUE(listener.Wait());
   for (int32_t choice = 0; choice < 3; ++choice) {
     EXPECT_EQ(listener.Ids(choice), Expected({1, 2, 3, 4, 5}, 30, static_cast<uint64_t>(choice)));
@@ -99,57 +107,57 @@ TEST(GenerationClient, GroupsAStepsTokensByChoice) {
   EXPECT_LT(listener.events.size(), 90U);
 }
 
-TEST(GenerationClient, RefusalsAreEvents) {
+TEST(GenerationLoop, RefusalsAreEvents) {
   core::testing::FakeEngine fake(kLimits, 4, false);
-  GenerationClient client(*fake.engine, Facts(), {});
+  const auto client = Start(fake, {});
   Listener empty, unknown, embeds;
-  client.Generate(Asking({}, 4), empty.OnEvent());
+  client->Generate(Asking({}, 4), empty.OnEvent());
   ASSERT_TRUE(empty.Wait());
   EXPECT_EQ(empty.events[0].status, Status::kInvalid);
   GenerateRequest request = Asking({1}, 4);
   request.adapter = "third";
-  client.Generate(std::move(request), unknown.OnEvent());
+  client->Generate(std::move(request), unknown.OnEvent());
   ASSERT_TRUE(unknown.Wait());
   EXPECT_THAT(unknown.events[0].error, HasSubstr("it has first, second"));
   Status status = Status::kOk;
-  client.Embed({{1}}, [&](auto result) { status = result.error().status; });
+  client->Embed({{1}}, [&](auto result) { status = result.error().status; });
   EXPECT_EQ(status, Status::kUnsupported);
 }
 
-TEST(GenerationClient, CancelEndsARequestAndFreesItsBlocks) {
+TEST(GenerationLoop, CancelEndsARequestAndFreesItsBlocks) {
   core::testing::FakeEngine fake(kLimits, 4, false);
-  GenerationClient client(*fake.engine, Facts(), {});
-  const int32_t free = client.State().free_blocks;
+  const auto client = Start(fake, {});
+  const int32_t free = client->State().free_blocks;
   Listener listener;
   std::atomic<uint64_t> id = 0;
   const OnGenerateEvent hear = listener.OnEvent();
-  id = client.Generate(Asking({1}, kLong), [&](GenerateEvent event) {
+  id = client->Generate(Asking({1}, kLong), [&](GenerateEvent event) {
     while (id == 0) std::this_thread::yield();
-    client.Cancel(id, -1);
+    client->Cancel(id, -1);
     hear(std::move(event));
   });
   ASSERT_TRUE(listener.Wait());
   EXPECT_EQ(listener.events.back().finish, FinishReason::kCancelled);
   EXPECT_LT(listener.Ids().size(), static_cast<size_t>(kLong));
   Listener next;
-  client.Generate(Asking({1}, 1), next.OnEvent());
+  client->Generate(Asking({1}, 1), next.OnEvent());
   ASSERT_TRUE(next.Wait());
   // The state is published behind the event.
-  while (client.State().running + client.State().waiting > 0) std::this_thread::yield();
-  EXPECT_EQ(client.State().free_blocks, free);
+  while (client->State().running + client->State().waiting > 0) std::this_thread::yield();
+  EXPECT_EQ(client->State().free_blocks, free);
 }
 
-TEST(GenerationClient, CancelOfOneChoiceLeavesTheOthers) {
+TEST(GenerationLoop, CancelOfOneChoiceLeavesTheOthers) {
   core::testing::FakeEngine fake(kLimits, 4, false);
-  GenerationClient client(*fake.engine, Facts(), {});
+  const auto client = Start(fake, {});
   Listener listener(2);
   GenerateRequest request = Asking({3, 4}, 50);
   request.n = 2;
   std::atomic<uint64_t> id = 0;
   const OnGenerateEvent hear = listener.OnEvent();
-  id = client.Generate(std::move(request), [&](GenerateEvent event) {
+  id = client->Generate(std::move(request), [&](GenerateEvent event) {
     while (id == 0) std::this_thread::yield();
-    client.Cancel(id, 1);
+    client->Cancel(id, 1);
     hear(std::move(event));
   });
   ASSERT_TRUE(listener.Wait());
@@ -157,15 +165,15 @@ TEST(GenerationClient, CancelOfOneChoiceLeavesTheOthers) {
   EXPECT_LT(listener.Ids(1).size(), 50U);
 }
 
-TEST(GenerationClient, EndingItCancelsWhatRuns) {
+TEST(GenerationLoop, EndingItCancelsWhatRuns) {
   core::testing::FakeEngine fake(kLimits, 4, false);
   Listener listener;
   {
-    GenerationClient client(*fake.engine, Facts(), {});
+    const auto client = Start(fake, {});
     std::promise<void> first;
     bool told = false;
     const OnGenerateEvent hear = listener.OnEvent();
-    client.Generate(Asking({1}, kLong), [&](GenerateEvent event) {
+    client->Generate(Asking({1}, kLong), [&](GenerateEvent event) {
       hear(std::move(event));
       if (!std::exchange(told, true)) first.set_value();
     });
@@ -175,31 +183,53 @@ TEST(GenerationClient, EndingItCancelsWhatRuns) {
   EXPECT_TRUE(fake.engine->Audit());
 }
 
-TEST(GenerationClient, AStepThatHangsShows) {
+// As it may happen to a server that is cut off: an event's listener is the last to know the engine.
+TEST(GenerationLoop, MayBeEndedByItsOwnEvents) {
+  const auto fake = std::make_shared<core::testing::FakeEngine>(kLimits, 4, false);
+  const std::weak_ptr<core::testing::FakeEngine> lives = fake;
+  Listener listener;
+  const OnGenerateEvent hear = listener.OnEvent();
+  std::unique_ptr<EngineClient> client = RunOnThread(std::make_shared<GenerationLoop>(
+      std::shared_ptr<core::Engine>(fake, fake->engine.get()), Facts(), [] {}));
+  std::promise<void> go;
+  client->Generate(Asking({1}, kLong), [&](GenerateEvent event) {
+    if (client != nullptr) go.get_future().wait();
+    client.reset();
+    hear(std::move(event));
+  });
+  go.set_value();
+  ASSERT_TRUE(listener.Wait());
+  EXPECT_EQ(listener.events.back().finish, FinishReason::kCancelled);
+  EXPECT_LT(listener.Ids().size(), static_cast<size_t>(kLong));
+  // Behind the last event the thread gives back its engine.
+  while (lives.use_count() > 1) std::this_thread::yield();
+}
+
+TEST(GenerationLoop, AStepThatHangsShows) {
   core::testing::FakeEngine fake(kLimits, 4, false);
   std::promise<void> go;
   std::shared_future<void> gone = go.get_future().share();
-  GenerationClient client(*fake.engine, Facts(), {});
-  EXPECT_EQ(client.State().step_age_s, 0);
+  const auto client = Start(fake, {});
+  EXPECT_EQ(client->State().step_age_s, 0);
   Listener listener;
   const OnGenerateEvent hear = listener.OnEvent();
-  client.Generate(Asking({1}, 2), [&](GenerateEvent event) {
+  client->Generate(Asking({1}, 2), [&](GenerateEvent event) {
     gone.wait();
     hear(std::move(event));
   });
-  while (client.State().step_age_s < 0.2) std::this_thread::yield();
+  while (client->State().step_age_s < 0.2) std::this_thread::yield();
   go.set_value();
   ASSERT_TRUE(listener.Wait());
-  while (client.State().step_age_s > 0) std::this_thread::yield();
-  EXPECT_EQ(client.State().output_tokens, 2);
+  while (client->State().step_age_s > 0) std::this_thread::yield();
+  EXPECT_EQ(client->State().output_tokens, 2);
 }
 
-TEST(GenerationClient, DoesNothingWhileNothingIsThere) {
+TEST(GenerationLoop, DoesNothingWhileNothingIsThere) {
   core::testing::FakeEngine fake(kLimits, 4, false);
   std::atomic<int> rounds = 0;
-  GenerationClient client(*fake.engine, Facts(), [&] { ++rounds; });
+  const auto client = Start(fake, [&] { ++rounds; });
   Listener listener;
-  client.Generate(Asking({1}, 5), listener.OnEvent());
+  client->Generate(Asking({1}, 5), listener.OnEvent());
   ASSERT_TRUE(listener.Wait());
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   EXPECT_LT(rounds, 20);

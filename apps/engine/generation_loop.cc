@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/engine/generation_client.h"
+#include "apps/engine/generation_loop.h"
 
 #include <algorithm>
 
@@ -22,24 +22,14 @@ GenerateEvent Refusal(Status status, std::string why) {
 
 }  // namespace
 
-GenerationClient::GenerationClient(core::Engine& engine, EngineFacts facts,
-                                   std::function<void()> after_step)
-    : engine_(engine), facts_(std::move(facts)), after_step_(std::move(after_step)) {
-  engine_.SampleTiming(kTimedSteps);
+GenerationLoop::GenerationLoop(std::shared_ptr<core::Engine> engine, EngineFacts facts,
+                               std::function<void()> after_step)
+    : EngineLoop(std::move(facts), std::move(after_step)), engine_(std::move(engine)) {
+  engine_->SampleTiming(kTimedSteps);
   Publish();
-  thread_ = std::thread([this] { Loop(); });
 }
 
-GenerationClient::~GenerationClient() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
-}
-
-EngineState GenerationClient::State() const {
+EngineState GenerationLoop::State() const {
   const std::lock_guard lock(mutex_);
   EngineState state = state_;
   if (!open_.empty()) {
@@ -48,7 +38,7 @@ EngineState GenerationClient::State() const {
   return state;
 }
 
-Result<core::Request> GenerationClient::RequestOf(GenerateRequest request) const {
+Result<core::Request> GenerationLoop::RequestOf(GenerateRequest request) const {
   core::Request out;
   if (!request.adapter.empty()) {
     const auto& names = facts_.adapters;
@@ -74,7 +64,7 @@ Result<core::Request> GenerationClient::RequestOf(GenerateRequest request) const
   return out;
 }
 
-uint64_t GenerationClient::Generate(GenerateRequest request, OnGenerateEvent on_event) {
+uint64_t GenerationLoop::Generate(GenerateRequest request, OnGenerateEvent on_event) {
   auto open = std::make_shared<Open>();
   open->choices = std::max(request.n, 1);
   open->on_event = std::move(on_event);
@@ -84,7 +74,7 @@ uint64_t GenerationClient::Generate(GenerateRequest request, OnGenerateEvent on_
   const std::lock_guard lock(mutex_);
   open->id = next_++;
   // The engine's thread may hear of it at once, but looks for it in open_ under the mutex.
-  auto submitted = made.ok() ? engine_.Submit(std::move(*made)) : made.error();
+  auto submitted = made.ok() ? engine_->Submit(std::move(*made)) : made.error();
   if (open_.empty()) last_step_ = Clock::now();
   if (submitted.ok()) {
     open->engine_id = *submitted;
@@ -98,22 +88,22 @@ uint64_t GenerationClient::Generate(GenerateRequest request, OnGenerateEvent on_
   return open->id;
 }
 
-void GenerationClient::Cancel(uint64_t request, int32_t choice) {
+void GenerationLoop::Cancel(uint64_t request, int32_t choice) {
   const std::lock_guard lock(mutex_);
   const auto found = open_.find(request);
   if (found == open_.end()) return;
-  engine_.Cancel(found->second->engine_id, choice);
+  engine_->Cancel(found->second->engine_id, choice);
   work_ = true;
   changed_.notify_all();
 }
 
-void GenerationClient::Embed(std::vector<std::vector<int32_t>>, OnEmbeddings done) {
+void GenerationLoop::Embed(std::vector<std::vector<int32_t>>, OnEmbeddings done) {
   done(Error{Status::kUnsupported, facts_.model + " generates text and gives no embeddings"});
 }
 
-void GenerationClient::Loop() {
+void GenerationLoop::Run() {
   for (;;) {
-    const int64_t wait_us = engine_.Step();
+    const int64_t wait_us = engine_->Step();
     Settle();
     Publish();
     Deliver();
@@ -128,11 +118,11 @@ void GenerationClient::Loop() {
     }
     work_ = false;
     if (!stop_) continue;
-    for (const auto& [id, open] : open_) engine_.Cancel(open->engine_id);
+    for (const auto& [id, open] : open_) engine_->Cancel(open->engine_id);
   }
 }
 
-void GenerationClient::Hear(const Shared& open, const core::TokenEvent& event) {
+void GenerationLoop::Hear(const Shared& open, const core::TokenEvent& event) {
   const auto choice = static_cast<size_t>(event.choice);
   if (open->began.size() <= choice) {
     open->began.resize(choice + 1);
@@ -161,12 +151,12 @@ void GenerationClient::Hear(const Shared& open, const core::TokenEvent& event) {
   }
 }
 
-bool GenerationClient::AllEnded(const Open& open) {
+bool GenerationLoop::AllEnded(const Open& open) {
   return std::count(open.ended.begin(), open.ended.end(), true) == open.choices;
 }
 
 // Before the events are told, so that who hears an end finds the state after it.
-void GenerationClient::Settle() {
+void GenerationLoop::Settle() {
   const std::lock_guard lock(mutex_);
   for (const Shared& open : heard_) {
     if (AllEnded(*open)) open_.erase(open->id);
@@ -175,7 +165,7 @@ void GenerationClient::Settle() {
   failed_.clear();
 }
 
-void GenerationClient::Deliver() {
+void GenerationLoop::Deliver() {
   for (const Shared& open : heard_) {
     for (GenerateEvent& event : open->news) open->on_event(std::move(event));
     open->news.clear();
@@ -183,14 +173,14 @@ void GenerationClient::Deliver() {
   heard_.clear();
 }
 
-void GenerationClient::Publish() {
-  const core::EngineStats& stats = engine_.Stats();
+void GenerationLoop::Publish() {
+  const core::EngineStats& stats = engine_->Stats();
   const std::lock_guard lock(mutex_);
   state_.ready = true;
   if (stats.steps != state_.steps) last_step_ = Clock::now();
-  state_.running = engine_.Running();
-  state_.waiting = engine_.Waiting();
-  state_.free_blocks = engine_.FreeBlocks();
+  state_.running = engine_->Running();
+  state_.waiting = engine_->Waiting();
+  state_.free_blocks = engine_->FreeBlocks();
   state_.steps = stats.steps;
   state_.prompt_tokens = stats.prompt_tokens;
   state_.output_tokens = stats.output_tokens;
@@ -201,7 +191,7 @@ void GenerationClient::Publish() {
   state_.accepted_tokens = stats.accepted_tokens;
   if (stats.steps % kTimedSteps != 0) return;
   state_.plugins.clear();
-  for (const core::ComponentTime& time : engine_.TimeByComponent()) {
+  for (const core::ComponentTime& time : engine_->TimeByComponent()) {
     state_.plugins.push_back({Name(time.family), time.component, time.seconds});
   }
 }
