@@ -45,6 +45,7 @@ struct ServeArguments {
   std::string trace_file;
   std::string metrics_prefix = "tenon";
   double drain_s = 600;
+  double step_limit_s = FleetOptions().step_limit_s;
 };
 
 // From --api-key-file, --api-key or TENON_API_KEY; none: everyone may come in.
@@ -91,6 +92,7 @@ FleetOptions MakeFleetOptions(const ServeArguments& arguments) {
     options.workers.push_back({"", worker, arguments.tls});
   }
   options.model_names = arguments.model_names;
+  options.step_limit_s = arguments.step_limit_s;
   std::error_code error;
   options.binary = std::filesystem::read_symlink("/proc/self/exe", error).string();
   const auto temporary = std::filesystem::temp_directory_path(error);
@@ -322,6 +324,12 @@ void AddOperation(CLI::App& command, ServeArguments& arguments) {
       .add_option("--drain-seconds", arguments.drain_s,
                   "how long running requests may take to finish after SIGTERM")
       ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  command
+      .add_option("--step-seconds", arguments.step_limit_s,
+                  "an engine that completes no step for so long while work waits is killed, and "
+                  "another started")
+      ->check(CLI::Range(1.0, 86400.0))
       ->capture_default_str();
 }
 

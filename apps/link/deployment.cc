@@ -23,8 +23,8 @@ constexpr auto kLookAgain = std::chrono::seconds(1);
 constexpr auto kListenWithin = std::chrono::seconds(10);
 // A process that dies closes its socket before it can be reaped.
 constexpr auto kDieWithin = std::chrono::milliseconds(500);
-// A step that takes so long never ends.
-constexpr double kHopelessS = 120;
+// For its threads to tell where they are.
+constexpr auto kTellWithin = std::chrono::milliseconds(300);
 constexpr size_t kMostDeaths = 3;
 constexpr auto kDeathsWithin = std::chrono::minutes(1);
 
@@ -130,24 +130,39 @@ void Deployment::WatchRemote(size_t index, bool judge) {
   }
 }
 
-// Kills what does not answer. What died by itself is none of its business.
+// Kills what does not answer, once it had time to tell where it is. What died by itself is none of
+// its business.
 void Deployment::Judge(Place& place, bool judge) {
-  if (!place.killed.empty() || place.process->Ended()) return;
-  if (place.client == nullptr) {
-    if (judge && Clock::now() - place.started > kListenWithin) place.killed = "did not start";
-  } else {
-    const LinkState link = place.client->Link();
-    if (!link.lost.empty()) {
-      if (place.lost == Clock::time_point()) place.lost = Clock::now();
-      if (Clock::now() - place.lost > kDieWithin) place.killed = "broke its link";
-    } else if (judge && (link.silence_s > kDeadS ||
-                         (link.silence_s > kStoppedS && place.process->Stopped()))) {
-      place.killed = fmt::format("was silent for {:.1f} s", link.silence_s);
-    } else if (place.client->State().step_age_s > kHopelessS) {
-      place.killed = fmt::format("completed no step for {:.0f} s", kHopelessS);
+  if (place.process->Ended()) return;
+  const Clock::time_point now = Clock::now();
+  if (place.killed.empty()) {
+    place.killed = WhyKill(place, judge);
+    if (place.killed.empty()) return;
+    place.kill_at = now;
+    if (!place.process->Stopped()) {
+      place.process->AskWhere();
+      place.kill_at += kTellWithin;
     }
   }
-  if (!place.killed.empty()) place.process->Signal(SIGKILL);
+  if (now >= place.kill_at) place.process->Signal(SIGKILL);
+}
+
+std::string Deployment::WhyKill(Place& place, bool judge) const {
+  const Clock::time_point now = Clock::now();
+  if (place.client == nullptr) {
+    return judge && now - place.started > kListenWithin ? "did not start" : "";
+  }
+  const LinkState link = place.client->Link();
+  if (!link.lost.empty()) {
+    if (place.lost == Clock::time_point()) place.lost = now;
+    return now - place.lost > kDieWithin ? "broke its link" : "";
+  }
+  if (judge &&
+      (link.silence_s > kDeadS || (link.silence_s > kStoppedS && place.process->Stopped()))) {
+    return fmt::format("was silent for {:.1f} s", link.silence_s);
+  }
+  if (place.client->State().step_age_s <= options_.step_limit_s) return "";
+  return fmt::format("completed no step for {} s", options_.step_limit_s);
 }
 
 void Deployment::Join(size_t index) {
@@ -190,9 +205,12 @@ void Deployment::Bury(size_t index) {
   Place& place = places_[index];
   if (place.client != nullptr) place.client->Break("the engine was lost");
   if (group_ != nullptr) group_->Set(index, nullptr);
-  const std::string death = place.killed.empty() ? place.process->Death()
-                                                 : fmt::format("worker {} {} and was killed",
-                                                               place.process->pid(), place.killed);
+  std::string death = place.process->Death();
+  if (!place.killed.empty()) {
+    const std::string where = place.process->Where();
+    death = fmt::format("worker {} {}{} and was killed", place.process->pid(), place.killed,
+                        where.empty() ? "" : ", in " + where + ",");
+  }
   const std::string load_error = place.process->LoadError();
   place = Place();
   if (ending_) return;

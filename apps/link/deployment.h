@@ -21,6 +21,7 @@ struct DeploymentOptions {
   std::string name;              // what requests call the model; empty: as the pipeline does
   std::vector<Endpoint> remote;  // workers that run already, instead of a source
   std::string resolved;          // canonical YAML to start from instead; empty: the source
+  double step_limit_s = 0;       // as FleetOptions'
   std::string binary;
   std::string folder;
   std::string share_folder;  // of the workers' weights; empty: each keeps its own
@@ -65,7 +66,8 @@ class Deployment {
     Clock::time_point started;
     Clock::time_point lost;  // since when its link is; epoch: it is not
     bool joined = false;     // the group
-    std::string killed;      // why it was killed here
+    std::string killed;      // why it is killed here
+    Clock::time_point kill_at;
   };
   using Text = Result<std::shared_ptr<const openai::ModelText>>;
 
@@ -73,6 +75,7 @@ class Deployment {
   void Watch(size_t index, bool judge);
   void WatchRemote(size_t index, bool judge);
   void Judge(Place& place, bool judge);
+  std::string WhyKill(Place& place, bool judge) const;
   void Join(size_t index);
   void Found(const RemoteClient& client);
   void Bury(size_t index);

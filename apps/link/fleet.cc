@@ -150,6 +150,7 @@ std::unique_ptr<Deployment> Supervisor::Make(size_t place, const PipelineSource&
   if (place >= options_.pipelines.size()) options.remote = options_.workers;
   options.resolved = resolved;
   if (place < options_.model_names.size()) options.name = options_.model_names[place];
+  options.step_limit_s = options_.step_limit_s;
   options.binary = options_.binary;
   options.folder = options_.folder;
   options.share_folder = share_folder_.path();

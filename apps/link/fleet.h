@@ -26,6 +26,7 @@ struct FleetOptions {
   // for again when they are lost.
   std::vector<link::Endpoint> workers;
   std::vector<std::string> model_names;  // --served-model-name; by pipeline, empty: the model's own
+  double step_limit_s = 120;             // a worker that completes no step for so long is killed
   std::string binary;                    // what workers are: this program
   std::string folder;  // for sockets and logs; made with mode 0700, removed at the end
 };

@@ -9,7 +9,9 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <vector>
 
@@ -130,6 +132,21 @@ bool WorkerProcess::Stopped() const {
   if (name_end == std::string::npos || name_end + 2 >= line.size()) return false;
   const char state = line[name_end + 2];
   return state == 'T' || state == 't';
+}
+
+void WorkerProcess::AskWhere() const {
+  std::error_code gone;
+  // A child that nobody waited for keeps its number.
+  for (const auto& task :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid_), gone)) {
+    const int thread = std::atoi(task.path().filename().c_str());
+    if (!status_) syscall(SYS_tgkill, pid_, thread, kWhereSignal);
+  }
+}
+
+std::string WorkerProcess::Where() {
+  ReadReport();
+  return ReadWhereReport(report_);
 }
 
 void WorkerProcess::ReadReport() {

@@ -32,6 +32,11 @@ class WorkerProcess {
   // Whether a signal or a debugger stopped it.
   bool Stopped() const;
 
+  // Asks all its threads where they are. What they told by now: the plugins that ran (see
+  // ReadWhereReport).
+  void AskWhere() const;
+  std::string Where();
+
   // Takes what its report has; whether its socket is there.
   bool Listens();
 

@@ -135,6 +135,24 @@ TEST(Fleet, AStepThatHangsIsNotReady) {
   EXPECT_FALSE(stream.Ended());
 }
 
+TEST(Fleet, AStepThatNeverEndsIsKilledAndTheLogNamesThePlugin) {
+  ServedFleet served;
+  served.step_limit_s = 1;
+  served.StartAndWait();
+  const auto workers = ServedFleet::Workers();
+  Stream bystander, stream;
+  served.Generate({9}, 400, bystander);
+  served.Generate({kHang}, 5, stream);
+  ASSERT_TRUE(Eventually([&] { return stream.Ended() && bystander.Ended(); }));
+  EXPECT_EQ(stream.Last().status, Status::kIo);
+  ASSERT_TRUE(Eventually([&] { return !served.Log().empty(); }));
+  EXPECT_THAT(served.Log(),
+              HasSubstr("worker " + std::to_string(workers[0]) + " completed no step for 1 s, in " +
+                        "link_faulty.so (acme.faulty), and was killed"));
+  EXPECT_TRUE(Eventually(
+      [&] { return served.fleet->WhyNotReady().empty() && ServedFleet::Workers() != workers; }));
+}
+
 TEST(Fleet, ThreeDeathsQuarantineAPipeline) {
   ServedFleet served;
   served.StartAndWait();

@@ -108,6 +108,7 @@ struct ServedFleet {
     options.model_names = {"tiny"};
     options.binary = TENON_BINARY_DIR "/bin/tenon";
     options.folder = folder + "/run";
+    options.step_limit_s = step_limit_s;
     FleetEvents events;
     events.on_problem = [this](const std::string& text) {
       const std::lock_guard lock(mutex);
@@ -148,6 +149,7 @@ struct ServedFleet {
   }
 
   std::string folder;
+  double step_limit_s = 120;
   std::mutex mutex;
   std::string log;
   std::unique_ptr<Fleet> fleet;
