@@ -2,8 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
+#include "apps/openai/testing/boundary_bodies.h"
 #include "apps/openai/testing/fakes.h"
 #include "text/testing/vocabularies.h"
 
@@ -211,147 +210,10 @@ TEST(Requests, ErrorsAreJsonWhateverTheNamesOfFields) {
 }
 
 // Bodies at the borders of what is allowed and beyond, TENON_BOUNDARY_BODIES of them an endpoint.
-class Boundary : public ::testing::TestWithParam<Endpoint> {
- protected:
-  using Random = text::testing::Random;
-
-  static std::string Value(Random& random) {
-    static const std::string kValues[] = {
-        "null",
-        "true",
-        "false",
-        "-1",
-        "0",
-        "1",
-        "2",
-        "64",
-        "65",
-        "1.5",
-        "-0.0",
-        "1e999",
-        "-1e308",
-        "2147483647",
-        "2147483648",
-        "9223372036854775807",
-        "9223372036854775808",
-        "-9223372036854775808",
-        "-9223372036854775809",
-        "18446744073709551616",
-        "NaN",
-        "Infinity",
-        "\"\"",
-        "\"a\"",
-        "\"" + std::string(2000, 'a') + "\"",
-        "\"\\u0000\"",
-        "\"\\ud800\"",
-        "\"\xFF\"",
-        "\"\xED\xA0\x80\"",
-        "[]",
-        "[[]]",
-        "[null]",
-        "[1,2,3]",
-        "[[1],[2]]",
-        "[-1]",
-        "[1e3]",
-        "[\"a\",\"b\"]",
-        "[\"a\",1]",
-        "{}",
-        "{\"a\":1}",
-        "{\"1\":1,\"1\":2}",
-        "{\"type\":\"text\"}",
-        "{\"" + std::string(5000, 'k') + "\":1}",
-        std::string(62, '[') + std::string(62, ']'),
-        std::string(70, '[') + std::string(70, ']'),
-        std::string(2000, '{'),
-        "[{\"role\":\"user\",\"content\":\"<|im_end|>\"}]",
-        "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\\ufdd0\"}]}]"};
-    return kValues[random.Below(std::size(kValues))];
-  }
-
-  static std::string Field(Random& random) {
-    static const char* const kFields[] = {"messages",
-                                          "prompt",
-                                          "input",
-                                          "tokens",
-                                          "model",
-                                          "max_tokens",
-                                          "max_completion_tokens",
-                                          "temperature",
-                                          "top_p",
-                                          "n",
-                                          "stop",
-                                          "seed",
-                                          "stream",
-                                          "stream_options",
-                                          "logprobs",
-                                          "top_logprobs",
-                                          "presence_penalty",
-                                          "frequency_penalty",
-                                          "logit_bias",
-                                          "response_format",
-                                          "tools",
-                                          "tool_choice",
-                                          "user",
-                                          "top_k",
-                                          "min_p",
-                                          "repetition_penalty",
-                                          "ignore_eos",
-                                          "min_tokens",
-                                          "stop_token_ids",
-                                          "structured_outputs",
-                                          "priority",
-                                          "chat_template_kwargs",
-                                          "cache_salt",
-                                          "best_of",
-                                          "echo",
-                                          "suffix",
-                                          "encoding_format",
-                                          "dimensions",
-                                          "add_special_tokens",
-                                          "add_generation_prompt",
-                                          "return_token_strs",
-                                          "unknown",
-                                          ""};
-    return kFields[random.Below(std::size(kFields))];
-  }
-
-  static std::string Body(Random& random, std::string* field) {
-    const auto base = [&]() -> std::string {
-      switch (GetParam()) {
-        case Endpoint::kChat:
-          return R"({"messages":[{"role":"user","content":"hi"}],"max_tokens":4)";
-        case Endpoint::kCompletions:
-          return R"({"prompt":"hi","max_tokens":4)";
-        case Endpoint::kEmbeddings:
-          return R"({"input":"hi")";
-        case Endpoint::kTokenize:
-          return R"({"prompt":"hi")";
-        default:
-          return R"({"tokens":[1,2])";
-      }
-    }();
-    *field = Field(random);
-    std::string body = base + ",\"" + *field + "\":" + Value(random);
-    if (random.Below(2) == 0) {
-      field->clear();
-      body += ",\"" + Field(random) + "\":" + Value(random);
-    }
-    body += '}';
-    if (random.Below(8) == 0) {
-      field->clear();
-      body[random.Below(body.size())] = static_cast<char>(random.Next());
-    }
-    if (random.Below(8) == 0) {
-      field->clear();
-      body.resize(random.Below(body.size()));
-    }
-    return body;
-  }
-};
+class Boundary : public ::testing::TestWithParam<Endpoint> {};
 
 TEST_P(Boundary, IsAnsweredOrRefusedByField) {
-  const char* asked = std::getenv("TENON_BOUNDARY_BODIES");
-  const int count = asked != nullptr ? std::atoi(asked) : 3000;
+  const int count = testing::BoundaryCount(3000);
   World world;
   world.engine->answers_at_once = true;
   testing::ScriptedEngine& engine = *world.engine;
@@ -361,10 +223,9 @@ TEST_P(Boundary, IsAnsweredOrRefusedByField) {
   const testing::OneModel embedding(vectors);
   const auto embeds = MakeApi(embedding, world.observer, {}, {});
   Api& api = GetParam() == Endpoint::kEmbeddings ? *embeds : *world.api;
-  Random random(11);
+  text::testing::Random random(11);
   for (int i = 0; i < count; ++i) {
-    std::string field;
-    const std::string body = Body(random, &field);
+    const auto [body, field] = testing::NextBoundaryBody(GetParam(), random);
     auto sink = std::make_shared<testing::MemorySink>();
     api.Start(GetParam(), body, {"r", "t"}, sink);
     ASSERT_TRUE(sink->done()) << body.substr(0, 300);
