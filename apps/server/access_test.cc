@@ -55,6 +55,36 @@ TEST(Access, WantsAKeyOnEveryRouteButHealthAndReady) {
   EXPECT_EQ(Ask(server.port(), Get("/nowhere")), 401);
 }
 
+TEST(Access, WantsAKeyOfEveryMethodAndOnTheAdminPort) {
+  ServerFixture server([](ServerOptions& options) { options.admin_port = 0; }, kKeys);
+  for (const uint16_t port : {server.port(), server.server->AdminPort()}) {
+    for (const Route& route : Handlers::Routes()) {
+      if (!route.needs_key) continue;
+      for (const std::string_view method :
+           {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+        Route other = route;
+        other.method = method;
+        RawClient client(port);
+        client.Send(RequestOf(other, ""));
+        EXPECT_EQ(StatusOf(client.ReadUntil("\r\n\r\n")), 401) << method << " " << route.path;
+      }
+    }
+  }
+}
+
+TEST(Access, OpensNothingThatOnlyLooksLikeHealth) {
+  ServerFixture server({}, kKeys);
+  for (const char* path : {"/health/", "//health", "/Health", "/health/x", "/health/../v1/models",
+                           "/./health", "/health%2f..%2fv1%2fmodels", "/%68ealth", "/health;x",
+                           "/healthz", "/ready/", "/ready/x"}) {
+    EXPECT_EQ(Ask(server.port(), Get(path)), 401) << path;
+  }
+  EXPECT_EQ(Ask(server.port(), Get("/health?x=/v1/models")), 200);
+  RawClient socket(server.port());
+  socket.Send(Get("/v1/ws", testing::kUpgrade));
+  EXPECT_EQ(StatusOf(socket.ReadResponse()), 401);
+}
+
 TEST(Access, TakesABrowsersKey) {
   ServerFixture server({}, kKeys);
   const std::string basic = "Authorization: Basic " + Base64("me:key-canary-one") + "\r\n";

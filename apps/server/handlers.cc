@@ -111,8 +111,10 @@ void Handlers::StartJob(To exchange) {
     LogPrompt(exchange);
     const RequestPeek peek = Peek(exchange->request().body);
     if (!peek.endpoint) {
-      return exchange->Reply(ErrorResponse(
-          MakeError(400, "a JSON object with messages, prompt or input is wanted", "bad_job")));
+      openai::ApiError error =
+          MakeError(400, "a JSON object with messages, prompt or input is wanted", "bad_job");
+      error.param = "body";
+      return exchange->Reply(ErrorResponse(error));
     }
     jobs_.Submit(*parts_.api, *peek.endpoint, exchange);
   });

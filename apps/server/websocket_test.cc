@@ -8,28 +8,13 @@ namespace tenon::apps::server {
 namespace {
 
 using testing::Eventually;
+using testing::Frame;
 using testing::Get;
 using ::testing::HasSubstr;
+using testing::kUpgrade;
 using testing::RawClient;
 using testing::ServerFixture;
 using testing::StatusOf;
-
-constexpr const char* kUpgrade =
-    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-// A client's text frame; its mask is zero.
-std::string Frame(const std::string& text, char first = '\x81') {
-  std::string out(1, first);
-  if (text.size() < 126) {
-    out.push_back(static_cast<char>(0x80 | text.size()));
-  } else {
-    out.push_back('\xfe');
-    out.push_back(static_cast<char>(text.size() >> 8));
-    out.push_back(static_cast<char>(text.size()));
-  }
-  return out + std::string(4, '\0') + text;
-}
 
 // A server's text frame of fewer than 126 bytes.
 std::string Received(const std::string& text) {

@@ -97,6 +97,18 @@ std::string Post(std::string_view path, std::string_view body, std::string_view 
                      body.size(), fields, body);
 }
 
+std::string Frame(std::string_view text, char first) {
+  std::string out(1, first);
+  if (text.size() < 126) {
+    out.push_back(static_cast<char>(0x80 | text.size()));
+  } else {
+    out.push_back('\xfe');
+    out.push_back(static_cast<char>(text.size() >> 8));
+    out.push_back(static_cast<char>(text.size()));
+  }
+  return out.append(4, '\0').append(text);
+}
+
 int StatusOf(std::string_view response) {
   return response.starts_with("HTTP/1.1 ") ? std::atoi(response.data() + 9) : 0;
 }

@@ -42,6 +42,14 @@ class RawClient {
 std::string Get(std::string_view path, std::string_view fields = "");
 std::string Post(std::string_view path, std::string_view body, std::string_view fields = "");
 
+// Header fields that ask for a WebSocket.
+inline constexpr const char* kUpgrade =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+// A client's frame, of text unless `first` says other; its mask is zero.
+std::string Frame(std::string_view text, char first = '\x81');
+
 int StatusOf(std::string_view response);  // 0: none
 size_t Count(std::string_view text, std::string_view part);
 
