@@ -14,9 +14,11 @@ using core::FinishReason;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// The promises, for a machine that does nothing else; a busy one gets as much again.
-constexpr auto kEndWithin = std::chrono::milliseconds(2000);
-constexpr double kBusy = 2;
+// The promises are for a machine that does nothing else (tests/server/worker_loss_test.py --strict
+// holds them there); a busy one gets ten times as much.
+constexpr int kBusy = 10;
+constexpr auto kEndWithin = kBusy * std::chrono::seconds(2);
+constexpr auto kServeWithin = kBusy * std::chrono::seconds(5);
 
 size_t OpenFiles() {
   const std::filesystem::directory_iterator files("/proc/self/fd");
@@ -63,6 +65,8 @@ TEST(Fleet, AWorkerThatDiesCostsItsStreamsAndNothingElse) {
   ServedFleet served;
   served.StartAndWait();
   std::mt19937 random(5);
+  constexpr size_t kTokens = 500;
+  int lost = 0;
   size_t files = 0;
   size_t threads = 0;
   for (int round = 0; round < 20; ++round) {
@@ -76,35 +80,37 @@ TEST(Fleet, AWorkerThatDiesCostsItsStreamsAndNothingElse) {
       threads = Threads();
     }
     Stream stream;
-    served.Generate({7}, 500, stream);
+    served.Generate({7}, kTokens, stream);
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 400));
     const auto workers = ServedFleet::Workers();
     ASSERT_EQ(workers.size(), 1U);
-    const bool open = !stream.Ended();
     const auto killed = Clock::now();
     kill(workers[0], round % 4 < 2 ? SIGKILL : SIGSTOP);
-    if (open) {
-      EXPECT_TRUE(Eventually([&] { return !served.fleet->WhyNotReady().empty(); }, kBusy));
-    }
+    // Who was held up for too long to see it unready sees another worker.
+    EXPECT_TRUE(Eventually(
+        [&] { return !served.fleet->WhyNotReady().empty() || ServedFleet::Workers() != workers; },
+        kBusy));
     ASSERT_TRUE(Eventually([&] { return stream.Ended(); }));
-    if (open) {
+    if (stream.Ids().size() < kTokens) {
       EXPECT_EQ(stream.Last().finish, FinishReason::kError);
       EXPECT_EQ(stream.Last().status, Status::kIo);
-      EXPECT_LT(stream.At() - killed, kEndWithin * kBusy);
+      EXPECT_LT(stream.At() - killed, kEndWithin);
+      ++lost;
     }
     ASSERT_TRUE(Eventually([&] {
       return served.fleet->WhyNotReady().empty() && ServedFleet::Workers() != workers;
     })) << served.fleet->WhyNotReady()
         << served.Log();
-    EXPECT_LT(Clock::now() - killed, std::chrono::seconds(10));
+    EXPECT_LT(Clock::now() - killed, kServeWithin);
     Stream next;
     served.Generate({7}, 3, next);
     ASSERT_TRUE(Eventually([&] { return next.Ended(); }));
     EXPECT_EQ(next.Last().finish, FinishReason::kLength);
     EXPECT_THAT(served.Log(), HasSubstr(std::to_string(workers[0])));
   }
-  EXPECT_LE(OpenFiles(), files + 2);
-  EXPECT_LE(Threads(), threads + 2);
+  EXPECT_GT(lost, 10);
+  EXPECT_TRUE(Eventually([&] { return OpenFiles() <= files + 2; })) << OpenFiles() << ", " << files;
+  EXPECT_TRUE(Eventually([&] { return Threads() <= threads + 2; })) << Threads() << ", " << threads;
 }
 
 TEST(Fleet, TheLogNamesThePluginThatCrashed) {
@@ -117,7 +123,7 @@ TEST(Fleet, TheLogNamesThePluginThatCrashed) {
     ASSERT_TRUE(Eventually([&] { return stream.Ended() && bystander.Ended(); }));
     EXPECT_EQ(stream.Last().status, Status::kIo);
     EXPECT_EQ(bystander.Last().finish, FinishReason::kError);
-    ASSERT_TRUE(Eventually([&] { return !served.Log().empty(); }));
+    ASSERT_TRUE(Eventually([&] { return served.Log().find("died of ") != std::string::npos; }));
     EXPECT_THAT(served.Log(),
                 HasSubstr(std::string("died of ") + (token == kCrash ? "SIGSEGV" : "SIGABRT") +
                           " in link_faulty.so (acme.faulty)"));
@@ -236,7 +242,8 @@ TEST(Fleet, AReloadThatFailsLeavesTheOld) {
 }
 
 TEST(Fleet, TwoWorkersShareTheLoad) {
-  ServedFleet served("serve: {workers: 2}\n");
+  // Slow enough that all streams run when one worker dies.
+  ServedFleet served("serve: {workers: 2}\n", 10000);
   served.StartAndWait();
   ASSERT_TRUE(Eventually([&] { return ServedFleet::Workers().size() == 2; }));
   std::vector<std::unique_ptr<Stream>> streams;
@@ -275,7 +282,7 @@ TEST(Worker, EndsWithItsParent) {
   ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(served.folder + "/s"); }));
   pid_t worker = 0;
   pid_t parent = 0;
-  ASSERT_TRUE(bool(std::ifstream(pids) >> worker >> parent));
+  ASSERT_TRUE(Eventually([&] { return bool(std::ifstream(pids) >> worker >> parent); }));
   kill(parent, SIGKILL);
   shell.join();
   EXPECT_TRUE(Eventually([&] {
