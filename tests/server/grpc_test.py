@@ -74,6 +74,9 @@ class Grpc(unittest.TestCase):
             self.assertEqual(refused.exception.code(), code)
             self.assertEqual(dict(refused.exception.trailing_metadata()).get("error-param"), param)
         with self.assertRaises(grpc.RpcError) as refused:
+            self.client.embed("sk-wrong", input=["a text"])
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+        with self.assertRaises(grpc.RpcError) as refused:
             self.client.embed(KEYS[0], input=["a text"])
         self.assertEqual(refused.exception.code(), grpc.StatusCode.NOT_FOUND)  # no model here embeds
 
