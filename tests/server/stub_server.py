@@ -89,9 +89,11 @@ def begin(writer):
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
 
 
-def plain(first_s=0.0, each_s=0.0, tokens=None, end="done", close=False):
+def plain(first_s=0.0, each_s=0.0, tokens=None, end="done", close=False, together=1):
     """A stream of as many tokens as asked for, or `tokens`. end: done, cut (closed), error (an error event),
-    silent (nothing comes any more)."""
+    silent (nothing comes any more). together: every so many requests wait for each other before the first token, so
+    that they are at the server at one time however slow their client is."""
+    waiting = []
 
     async def turn(body, writer):
         chat = "messages" in body
@@ -100,6 +102,14 @@ def plain(first_s=0.0, each_s=0.0, tokens=None, end="done", close=False):
         send(writer, ": a comment\n\n")
         if chat:
             event(writer, {"choices": [{"delta": {"role": "assistant", "content": ""}}]})
+        if together > 1:
+            waiting.append(asyncio.Event())
+            mine = waiting[-1]
+            if len(waiting) == together:
+                for event_of in waiting:
+                    event_of.set()
+                waiting.clear()
+            await mine.wait()
         await asyncio.sleep(first_s)
         for i in range(count):
             if i:
