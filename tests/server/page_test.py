@@ -6,10 +6,11 @@ import contextlib
 import os
 import pathlib
 import sys
+import threading
 import unittest
 
 from browser import Browser
-from tenon_server import TenonServer
+from tenon_server import TenonServer, ask
 
 TENON = "tenon"
 SOURCE = pathlib.Path()
@@ -33,7 +34,7 @@ class Page(unittest.TestCase):
     def page(self, **options):
         with Browser(**options) as browser:
             browser.open(self.url + "/")
-            browser.wait("document.getElementById('state').className === 'ready'")
+            browser.wait("document.getElementById('state')?.className === 'ready'")
             yield browser
             self.assertEqual(browser.problems, [])
 
@@ -76,8 +77,25 @@ class Page(unittest.TestCase):
             self.assertEqual(len(browser.evaluate(ANSWER)), length)
             self.assertEqual(browser.evaluate("document.querySelectorAll('.error').length"), 0)
 
+    @contextlib.contextmanager
+    def load(self):
+        """Another client, that asks without pause: there is something to see however long it takes to look."""
+        over = threading.Event()
+
+        def client():
+            while not over.is_set():
+                ask(self.url + "/v1/completions", {"prompt": "Once upon a time", "max_tokens": 200, "ignore_eos": True})
+
+        thread = threading.Thread(target=client)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
     def test_the_live_view_follows_the_server(self):
-        with self.page(dark=True) as browser:
+        with self.page(dark=True) as browser, self.load():
             self.ask(browser, "Write a very long story about a mountain.", tokens=1500)
             browser.wait("Number(document.getElementById('running').textContent) >= 1")
             browser.wait("parseFloat(document.getElementById('rate').textContent) > 0")
@@ -86,7 +104,7 @@ class Page(unittest.TestCase):
             shares = browser.evaluate("[...document.querySelectorAll('#plugins .share')].map(e => parseFloat(e.textContent))")
             self.assertAlmostEqual(sum(shares), 100, delta=1)
             picture(browser, "dark")
-            browser.click("#stop")
+            browser.evaluate("document.getElementById('stop').hidden || document.getElementById('stop').click()")
             browser.wait(IDLE)
 
     def test_light_and_dark_are_what_the_reader_prefers(self):
@@ -107,6 +125,7 @@ class Page(unittest.TestCase):
     def test_text_is_never_markup(self):
         with self.page() as browser:
             self.ask(browser, "<img src=x onerror=alert(1)><b>bold</b>", tokens=4)
+            browser.wait("document.querySelectorAll('.user').length === 1")
             browser.wait(IDLE)
             self.assertEqual(browser.evaluate("document.querySelectorAll('#log img, #log b').length"), 0)
 

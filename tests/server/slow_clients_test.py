@@ -70,8 +70,13 @@ async def crowd(arguments, server, model):
 
 async def idle(arguments, server):
     before = memory(server.process.pid)
-    connections = [await Connection.open(server.port) for _ in range(arguments.idle)]
-    await asyncio.sleep(0.5)
+    connections = []
+    for _ in range(arguments.idle):
+        # An answer shows that the server has it, and not only the system's queue.
+        connections.append(await Connection.open(server.port))
+        await connections[-1].send(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert (await connections[-1].head())[0] == 200
+        await connections[-1].body()
     each = (memory(server.process.pid) - before) / arguments.idle
     for connection in connections:
         connection.writer.close()
@@ -100,16 +105,17 @@ async def unread(server, model):
     assert b"[DONE]" not in data, "it was sent whole: not long enough to show anything"
 
 
-async def deadlines(server):
+async def deadlines(server, strict):
     """A head that never ends is answered 408 or closed, within its time."""
+    began = time.monotonic()
     async with await Connection.open(server.port) as connection:
-        began = time.monotonic()
         await connection.send(b"GET /health HTTP/1.1\r\n")
-        data = await asyncio.wait_for(connection.reader.read(), 60)
+        data = await asyncio.wait_for(connection.reader.read(), 120)
         took = time.monotonic() - began
         assert data == b"" or b" 408 " in data.split(b"\r\n")[0], data
         print(f"a head without end was closed after {took:.1f} s")
-        assert 8 < took < 30
+        assert took > 9.9
+        assert took < (12 if strict else 60)
 
 
 def main():
@@ -130,7 +136,7 @@ def main():
             asyncio.run(idle(arguments, server))
             asyncio.run(crowd(arguments, server, model))
             asyncio.run(unread(server, model))
-            asyncio.run(deadlines(server))
+            asyncio.run(deadlines(server, arguments.strict))
             until(lambda: server.metrics()["kv_cache_usage_perc"] == 0, "all blocks to be free")
 
 
