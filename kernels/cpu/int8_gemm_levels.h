@@ -15,8 +15,7 @@
 //   Q6_K                the symmetric step for the first 16 k with d0, then for the last 16 with d1
 // Panels go through in groups that stay in L2: a group comes from memory once a batch, and a tile
 // of up to L::kTile tokens stays in L1 for all panels of the group, which are unpacked in
-// registers. (With AVX-512 and many tokens another shape is quicker: int8_wide_avx512.cc. Expanding
-// a panel once into scratch for AVX2's tiles of 4 gains 15 % for 5-bit types alone.)
+// registers. (With many tokens another shape is quicker: int8_wide_avx512.cc, int8_wide_avx2.h.)
 //
 // Static, so that every level compiles its own copy (see half.h).
 namespace tenon::cpu {
