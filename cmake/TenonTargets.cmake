@@ -11,7 +11,7 @@ function(_tenon_room_includes target room scope)
   target_include_directories(${target} ${scope} ${view})
 endfunction()
 
-# Instruction-set flags by file name: *_avx2.cc, *_avx512.cc.
+# Instruction-set flags by file name: *_avx2.cc, *_avx2vnni.cc, *_avx512.cc.
 function(_tenon_isa_flags)
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_avx512[a-z]*\\.cc$")

@@ -11,6 +11,7 @@ const ActivationFunctions& ActivationsOf(Isa isa) {
   switch (isa) {
     case Isa::kAvx512:
       return ActivationsAvx512();
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return ActivationsAvx2();
     case Isa::kGeneric:

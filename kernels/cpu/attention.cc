@@ -10,7 +10,7 @@ const AttentionKernels& AttentionKernelsGeneric() { return kAttentionKernels; }
 const AttentionKernels& AttentionKernelsFor(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512) return AttentionKernelsAvx512();
-  if (isa == Isa::kAvx2) return AttentionKernelsAvx2();
+  if (isa == Isa::kAvx2 || isa == Isa::kAvx2Vnni) return AttentionKernelsAvx2();
 #else
   (void)isa;
 #endif

@@ -10,6 +10,7 @@ const DequantizeLevel& DequantizeLevelOf(Isa isa) {
   switch (isa) {
     case Isa::kAvx512:
       return DequantizeAvx512();
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return DequantizeAvx2();
     case Isa::kGeneric:

@@ -41,6 +41,7 @@ void RunExactGemm(Isa isa, const ExactGemm& gemm) {
   switch (isa) {
     case Isa::kAvx512:
       return ExactGemmAvx512(gemm);
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return ExactGemmAvx2(gemm);
     case Isa::kGeneric:

@@ -11,6 +11,7 @@ const ExpertFunctions& ExpertFunctionsOf(Isa isa) {
   switch (isa) {
     case Isa::kAvx512:
       return ExpertsAvx512();
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return ExpertsAvx2();
     case Isa::kGeneric:

@@ -37,6 +37,7 @@ void QuantizeInt8(Isa isa, const float* x, int64_t k, Int8Block* out) {
   switch (isa) {
     case Isa::kAvx512:
       return QuantizeInt8Avx512(x, k, out);
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return QuantizeInt8Avx2(x, k, out);
     case Isa::kGeneric:

@@ -139,6 +139,8 @@ void RunInt8Gemm(Isa isa, const Int8Gemm& gemm) {
   switch (isa) {
     case Isa::kAvx512:
       return Int8GemmAvx512(gemm);
+    case Isa::kAvx2Vnni:
+      return Int8GemmAvx2Vnni(gemm);
     case Isa::kAvx2:
       return Int8GemmAvx2(gemm);
     case Isa::kGeneric:

@@ -22,6 +22,7 @@ namespace tenon::cpu {
 
 void Int8GemmGeneric(const Int8Gemm& gemm);
 void Int8GemmAvx2(const Int8Gemm& gemm);
+void Int8GemmAvx2Vnni(const Int8Gemm& gemm);
 void Int8GemmAvx512(const Int8Gemm& gemm);
 
 struct Int8Kind {

@@ -16,6 +16,7 @@ struct Machine {
   IsaLevel levels[kIsaCount] = {
       {Isa::kGeneric, "generic", "nothing", true},
       {Isa::kAvx2, "avx2", "AVX2, FMA, F16C, BMI2", false},
+      {Isa::kAvx2Vnni, "avx2+vnni", "AVX2, FMA, F16C, BMI2, AVX-VNNI", false},
       {Isa::kAvx512, "avx512", "AVX-512 F, BW, VL, DQ, VNNI", false},
   };
   bool bf16 = false;
@@ -53,12 +54,15 @@ Machine Detect() {
   const bool avx2 = (state & kYmm) == kYmm && All(one.c, bit_AVX | bit_FMA | bit_F16C) &&
                     All(seven.b, bit_AVX2 | bit_BMI2);
   machine.levels[1].available = avx2;
+  const Registers more = Cpuid(7, 1);
+  constexpr unsigned kAvxVnni = 1u << 4;  // leaf 7, subleaf 1, EAX
+  machine.levels[2].available = avx2 && All(more.a, kAvxVnni);
   const bool avx512 = avx2 && (state & kZmm) == kZmm &&
                       All(seven.b, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ) &&
                       All(seven.c, bit_AVX512VNNI);
-  machine.levels[2].available = avx512;
+  machine.levels[3].available = avx512;
   constexpr unsigned kBf16 = 1u << 5;  // leaf 7, subleaf 1, EAX
-  machine.bf16 = avx512 && All(Cpuid(7, 1).a, kBf16);
+  machine.bf16 = avx512 && All(more.a, kBf16);
 #endif
   return machine;
 }

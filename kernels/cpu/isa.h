@@ -11,15 +11,16 @@
 namespace tenon::cpu {
 
 enum class Isa : uint32_t {
-  kGeneric = 0,  // plain C++, the compiler's baseline
-  kAvx2 = 1,     // AVX2, FMA, F16C, BMI2
-  kAvx512 = 2,   // AVX-512 F, BW, VL, DQ, VNNI, besides all of kAvx2
+  kGeneric = 0,   // plain C++, the compiler's baseline
+  kAvx2 = 1,      // AVX2, FMA, F16C, BMI2
+  kAvx2Vnni = 2,  // AVX-VNNI (vpdpbusd of 256 bits without AVX-512), besides all of kAvx2
+  kAvx512 = 3,    // AVX-512 F, BW, VL, DQ, VNNI, besides all of kAvx2
 };
-inline constexpr uint32_t kIsaCount = 3;
+inline constexpr uint32_t kIsaCount = 4;
 
 struct IsaLevel {
   Isa isa;
-  const char* name;   // what TENON_ISA takes: "generic", "avx2", "avx512"
+  const char* name;   // what TENON_ISA takes: "generic", "avx2", "avx2+vnni", "avx512"
   const char* needs;  // the CPU features asked for, in words
   bool available;     // this CPU has them and the operating system keeps their registers
 };

@@ -12,6 +12,7 @@ RmsNormFunction RmsNormOf(Isa isa) {
   switch (isa) {
     case Isa::kAvx512:
       return RmsNormAvx512();
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return RmsNormAvx2();
     case Isa::kGeneric:
@@ -24,6 +25,7 @@ LayerNormFunction LayerNormOf(Isa isa) {
   switch (isa) {
     case Isa::kAvx512:
       return LayerNormAvx512();
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return LayerNormAvx2();
     case Isa::kGeneric:

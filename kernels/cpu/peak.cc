@@ -44,6 +44,8 @@ PeakLoops PeakLoopsOf(Isa isa) {
   switch (isa) {
     case Isa::kAvx512:
       return PeakLoopsAvx512();
+    case Isa::kAvx2Vnni:
+      return PeakLoopsAvx2Vnni();
     case Isa::kAvx2:
       return PeakLoopsAvx2();
     case Isa::kGeneric:
@@ -56,6 +58,7 @@ uint64_t ReadAll(Isa isa, const void* memory, int64_t bytes) {
   switch (isa) {
     case Isa::kAvx512:
       return ReadAllAvx512(memory, bytes);
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return ReadAllAvx2(memory, bytes);
     case Isa::kGeneric:

@@ -7,6 +7,7 @@ namespace tenon::cpu {
 
 PeakLoops PeakLoopsGeneric();
 PeakLoops PeakLoopsAvx2();
+PeakLoops PeakLoopsAvx2Vnni();
 PeakLoops PeakLoopsAvx512();
 uint64_t ReadAllGeneric(const void* memory, int64_t bytes);
 uint64_t ReadAllAvx2(const void* memory, int64_t bytes);

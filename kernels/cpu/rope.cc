@@ -11,6 +11,7 @@ const RopeFunctions& RopeOf(Isa isa) {
   switch (isa) {
     case Isa::kAvx512:
       return RopeAvx512();
+    case Isa::kAvx2Vnni:
     case Isa::kAvx2:
       return RopeAvx2();
     case Isa::kGeneric:

@@ -11,6 +11,7 @@ LoraProductFunction LoraProductOf(cpu::Isa isa) {
   switch (isa) {
     case cpu::Isa::kAvx512:
       return LoraProductAvx512();
+    case cpu::Isa::kAvx2Vnni:
     case cpu::Isa::kAvx2:
       return LoraProductAvx2();
     case cpu::Isa::kGeneric:
