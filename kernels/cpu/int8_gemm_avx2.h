@@ -11,9 +11,9 @@
 //
 // avx2: vpmaddubsw. Exact: codes are unsigned, activations within ±127, and as many pairs are added
 // in int16 as cannot overflow: 8 of 4 bits (8 * 3810), 4 of 5 bits (4 * 7874), 2 of 6 bits (2 *
-// 16002). 8-bit codes go as two planes of 4 bits, 16 times the high one plus the low one. Limited
-// by the multipliers: for a token and block 16 vpmaddubsw, 2 vpmaddwd and 4 (6 with a minimum)
-// float operations on two of them.
+// 16002). Codes of 8 bits go as magnitudes, their signs moved to the activations, and no pair is
+// added in int16 (2 * 128 * 127). Limited by the multipliers: for a token and block 16 vpmaddubsw,
+// 2 vpmaddwd (16 of 8 bits) and 4 (6 with a minimum) float operations on two of them.
 //
 // avx2+vnni, where the file is compiled for it: vpdpbusd adds fours in int32, so that nothing can
 // overflow and codes of 8 bits need one plane.
@@ -55,20 +55,24 @@ template <int kLines>
     _mm_prefetch(reinterpret_cast<const char*>(p + 64 * i), _MM_HINT_T0);
 }
 
-// Products of codes of 8 bits go by planes of 4.
+// Codes of 8 bits are read as values with a sign, and those as two planes: magnitude and value.
 template <Int8Kind kKind>
-constexpr int kPlanes = kKind.bits == 8 && !kVnni ? 2 : 1;
+constexpr bool kSigned = kKind.bits == 8 && !kVnni;
+template <Int8Kind kKind>
+constexpr int kPlanes = kSigned<kKind> ? 2 : 1;
 
-// The codes of group g of the rows of half h; where there are two planes, the low or the high 4
-// bits.
+// The codes of group g of the rows of half h.
 template <int kBits, int kPlane>
 [[gnu::always_inline]] inline __m256i UnpackGroup(const uint8_t* codes, int g, int h) {
-  if constexpr (kBits == 8 && kVnni) return LoadVector(codes + 64 * g + 32 * h);
+  if constexpr (kBits == 8) {
+    const __m256i u = LoadVector(codes + 64 * g + 32 * h);
+    if constexpr (kVnni) return u;
+    const __m256i value = _mm256_xor_si256(u, _mm256_set1_epi8(-128));
+    return kPlane == 0 ? _mm256_abs_epi8(value) : value;
+  }
   const __m256i low = _mm256_set1_epi8(15);
-  const int vector = kBits == 8 ? g : g % 4;
-  const bool shifted = kBits == 8 ? kPlane == 1 : g >= 4;
-  __m256i u = LoadVector(codes + 64 * vector + 32 * h);
-  u = _mm256_and_si256(shifted ? _mm256_srli_epi16(u, 4) : u, low);
+  __m256i u = LoadVector(codes + 64 * (g % 4) + 32 * h);
+  u = _mm256_and_si256(g >= 4 ? _mm256_srli_epi16(u, 4) : u, low);
   if constexpr (kBits == 5) {
     const __m256i high = LoadVector(codes + 64 * 4 + 32 * h);
     const __m256i at = g < 4 ? _mm256_slli_epi16(high, 4 - g) : _mm256_srli_epi16(high, g - 4);
@@ -161,17 +165,17 @@ template <int kGroups, typename Source, int T>
   }
 }
 #else
-// sums += Σ u q << kShift over groups [first, first + kGroups), few enough not to overflow int16.
-template <int kPlane, int kGroups, int kShift, typename Source, int T>
-[[gnu::always_inline]] inline void AddGroups(const Source& source, int64_t b,
-                                             const Int8Block* const (&x)[T], int first,
-                                             Sums<T>& sums) {
+// sums += Σ u q over groups [first, first + kGroups), few enough not to overflow int16.
+template <int kGroups, typename Source, int T>
+[[gnu::always_inline]] inline void AddPairs(const Source& source, int64_t b,
+                                            const Int8Block* const (&x)[T], int first,
+                                            Sums<T>& sums) {
   __m256i pairs[T][2];
 #pragma GCC unroll 8
   for (int i = 0; i < kGroups; ++i) {
     const int g = GroupAt(Source::kKind, first + i);
-    const __m256i u0 = source.template Group<kPlane>(b, g, 0);
-    const __m256i u1 = source.template Group<kPlane>(b, g, 1);
+    const __m256i u0 = source.template Group<0>(b, g, 0);
+    const __m256i u1 = source.template Group<0>(b, g, 1);
 #pragma GCC unroll 4
     for (int t = 0; t < T; ++t) {
       const __m256i q = _mm256_set1_epi32(LoadInt32(x[t][b].q + 4 * g));
@@ -180,30 +184,47 @@ template <int kPlane, int kGroups, int kShift, typename Source, int T>
       pairs[t][1] = i == 0 ? p1 : Opaque(_mm256_add_epi16(pairs[t][1], p1));
     }
   }
-  const __m256i weight = _mm256_set1_epi16(1 << kShift);
+  const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 4
   for (int t = 0; t < T; ++t) {
 #pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) {
-      sums.of[t][h] = _mm256_add_epi32(sums.of[t][h], _mm256_madd_epi16(pairs[t][h], weight));
+      sums.of[t][h] = _mm256_add_epi32(sums.of[t][h], _mm256_madd_epi16(pairs[t][h], ones));
     }
   }
 }
 
-// sums += Σ u q over groups [first, first + kGroups).
+// sums += Σ w q of a group's values w with a sign.
+template <typename Source, int T>
+[[gnu::always_inline]] inline void AddSigned(const Source& source, int64_t b, int g,
+                                             const Int8Block* const (&x)[T], Sums<T>& sums) {
+  const __m256i ones = _mm256_set1_epi16(1);
+#pragma GCC unroll 2
+  for (int h = 0; h < 2; ++h) {
+    const __m256i magnitude = source.template Group<0>(b, g, h);
+    const __m256i value = source.template Group<1>(b, g, h);
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) {
+      const __m256i q = _mm256_set1_epi32(LoadInt32(x[t][b].q + 4 * g));
+      const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(q, value));
+      sums.of[t][h] = Opaque(_mm256_add_epi32(sums.of[t][h], _mm256_madd_epi16(pairs, ones)));
+    }
+  }
+}
+
+// sums += the products of groups [first, first + kGroups).
 template <int kGroups, typename Source, int T>
 [[gnu::always_inline]] inline void AddProducts(const Source& source, int64_t b,
                                                const Int8Block* const (&x)[T], int first,
                                                Sums<T>& sums) {
   constexpr int kBits = Source::kKind.bits;
-  constexpr int kStep = kBits == 6 ? 2 : kBits == 5 ? 4 : 8;
+  constexpr int kStep = kBits == 8 ? 1 : kBits == 6 ? 2 : kBits == 5 ? 4 : 8;
 #pragma GCC unroll 8
   for (int g = first; g < first + kGroups; g += kStep) {
-    AddGroups<0, kStep, 0>(source, b, x, g, sums);
     if constexpr (kBits == 8) {
-      // Activations are loaded again, or the compiler keeps all of them, on the stack.
-      asm volatile("" ::: "memory");
-      AddGroups<1, kStep, 4>(source, b, x, g, sums);
+      AddSigned(source, b, g, x, sums);
+    } else {
+      AddPairs<kStep>(source, b, x, g, sums);
     }
   }
 }
@@ -246,7 +267,7 @@ template <typename Source, int T>
     return;
   }
   for (int t = 0; t < T; ++t) {
-    sums.of[t][0] = sums.of[t][1] = _mm256_set1_epi32(StartOf<kKind>(x[t][b]));
+    sums.of[t][0] = sums.of[t][1] = _mm256_set1_epi32(kSigned<kKind> ? 0 : StartOf<kKind>(x[t][b]));
   }
   AddProducts<8>(source, b, x, 0, sums);
   AddScaled<kKind.minimum>(x, b, sums, scales, 0, acc);
