@@ -77,6 +77,7 @@ struct AttentionTile {
   const float* const* q;         // [rows], each [head_dim]; latent: [key_stride], padded with 0
   const RowView* views;          // [rows]
   const uint8_t* const* blocks;  // [8]; only those that [begin, end) touches are read
+  const uint8_t* const* next;    // [8], which are fetched meanwhile: the tile after this; or null
   float* scores;                 // [rows, 128], overwritten
   float* part;                   // out: [rows, value_stride], unnormalised
   int64_t part_stride;           // floats from one row of `part` to the next

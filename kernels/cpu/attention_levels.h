@@ -65,9 +65,42 @@ inline FloatVector ScalesOf(const KvBlock& block, const uint8_t* at, int i) {
   return LoadVector(scales + i * kFloatLanes);
 }
 
+// What a tile reads, in its order: keys of its blocks [first, last), their values, then keys of the
+// next tile. Each part is fetched while the one kAhead before it is at work, since pages lie
+// anywhere, where no prefetcher of a processor finds the next one. With many rows, parts are at
+// work for so long that it would only cost.
+template <int kRows>
+class Parts {
+ public:
+  static constexpr bool kFetched = kRows <= 4;
+
+  Parts(const AttentionTile& tile, int32_t first, int32_t last) {
+    if constexpr (kFetched) {
+      const int32_t blocks = last - first;
+      for (int32_t b = 0; b < blocks; ++b) {
+        parts_[b] = tile.blocks[first + b];
+        parts_[blocks + b] = parts_[b] + tile.block.values_at();
+      }
+      for (int32_t i = 0; i < kAhead; ++i) {
+        parts_[2 * blocks + i] = tile.next == nullptr ? nullptr : tile.next[i];
+      }
+    }
+  }
+
+  // What is fetched while part i and those behind it are at work.
+  const uint8_t* const* Ahead(int32_t i) const { return kFetched ? parts_ + i + kAhead : nullptr; }
+
+ private:
+  static constexpr int32_t kAhead = 4;
+  const uint8_t* parts_[kFetched ? 2 * kAttentionTileBlocks + kAhead : 1];
+};
+
+constexpr int64_t kLineBytes = 64;
+
 // scores[r][16 * (b - first block) ...] of kBlocks blocks.
 template <typename Stored, int kRows, int kBlocks>
-inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks, float* scores) {
+inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks,
+                        const uint8_t* const* ahead, float* scores) {
   using Value = typename Stored::Value;
   constexpr int kVectors = kBlocks * kBlockVectors;
   const Value* keys[kBlocks];
@@ -78,6 +111,12 @@ inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks,
   const int64_t head_dim = tile.block.head_dim;
   for (int64_t d = 0; d < head_dim; ++d) {
     const int64_t at = d * kKvBlockSlots;
+    if constexpr (Parts<kRows>::kFetched) {
+      const int64_t byte = at * int64_t{sizeof(Value)};
+      if (byte % kLineBytes == 0) {
+        for (int b = 0; b < kBlocks; ++b) __builtin_prefetch(ahead[b] + byte);
+      }
+    }
     AddProducts<kRows, kVectors>(
         [&](int r) { return Broadcast(q[r][d]); },
         [&](int i) {
@@ -103,11 +142,13 @@ inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks,
 
 // Blocks [b, end), as many at a time as the registers hold.
 template <typename Stored, int kRows, int kBlocks>
-inline void ScoreFrom(const AttentionTile& tile, int32_t b, int32_t end) {
+inline void ScoreFrom(const AttentionTile& tile, const Parts<kRows>& parts, int32_t first,
+                      int32_t b, int32_t end) {
   for (; b + kBlocks <= end; b += kBlocks) {
-    ScoreBlocks<Stored, kRows, kBlocks>(tile, tile.blocks + b, tile.scores + b * kKvBlockSlots);
+    ScoreBlocks<Stored, kRows, kBlocks>(tile, tile.blocks + b, parts.Ahead(b - first),
+                                        tile.scores + b * kKvBlockSlots);
   }
-  if constexpr (kBlocks > 1) ScoreFrom<Stored, kRows, kBlocks / 2>(tile, b, end);
+  if constexpr (kBlocks > 1) ScoreFrom<Stored, kRows, kBlocks / 2>(tile, parts, first, b, end);
 }
 
 // scores[r][i] of kSlots slots of a latent block whose rows begin at `keys`.
@@ -152,8 +193,11 @@ inline void ScoreLatent(const AttentionTile& tile, int32_t first, int32_t last) 
 
 // part[r][kVectors vectors at `column`] over the tile's slots.
 template <typename Stored, int kRows, int kVectors>
-inline void SumValues(const AttentionTile& tile, int32_t column) {
+inline void SumValues(const AttentionTile& tile, const Parts<kRows>& parts, int32_t column) {
   using Value = typename Stored::Value;
+  constexpr int64_t kBytes = int64_t{kVectors * kFloatLanes} * sizeof(Value);
+  const int32_t first = tile.begin / kKvBlockSlots;
+  const int32_t blocks = (tile.end + kKvBlockSlots - 1) / kKvBlockSlots - first;
   const int32_t stride = tile.block.slot_stride();
   FloatVector sum[kRows][kVectors] = {};
   for (int32_t slot = tile.begin; slot < tile.end;) {
@@ -163,7 +207,12 @@ inline void SumValues(const AttentionTile& tile, int32_t column) {
     const uint8_t* values = tile.blocks[b] + tile.block.values_at();
     const Value* v =
         reinterpret_cast<const Value*>(values) + int64_t{slot % kKvBlockSlots} * stride + column;
+    const uint8_t* const* ahead = parts.Ahead(blocks + b - first);
     for (; slot < stop; ++slot, v += stride) {
+      if constexpr (Parts<kRows>::kFetched) {
+        const uint8_t* at = *ahead + (reinterpret_cast<const uint8_t*>(v) - values);
+        for (int64_t byte = 0; byte < kBytes; byte += kLineBytes) __builtin_prefetch(at + byte);
+      }
       AddProducts<kRows, kVectors>(
           [&](int r) { return Broadcast(tile.scores[r * kAttentionTileSlots + slot]); },
           [&](int i) { return Stored::Load(v + i * kFloatLanes); }, sum);
@@ -179,12 +228,12 @@ inline void SumValues(const AttentionTile& tile, int32_t column) {
 }
 
 template <typename Stored, int kRows, int kVectors>
-inline void SumFrom(const AttentionTile& tile, int32_t column) {
+inline void SumFrom(const AttentionTile& tile, const Parts<kRows>& parts, int32_t column) {
   const int32_t columns = tile.block.value_stride();
   for (; column + kVectors * kFloatLanes <= columns; column += kVectors * kFloatLanes) {
-    SumValues<Stored, kRows, kVectors>(tile, column);
+    SumValues<Stored, kRows, kVectors>(tile, parts, column);
   }
-  if constexpr (kVectors > 1) SumFrom<Stored, kRows, kVectors / 2>(tile, column);
+  if constexpr (kVectors > 1) SumFrom<Stored, kRows, kVectors / 2>(tile, parts, column);
 }
 
 // A row's scores in [first, last), which begin and end with a block.
@@ -267,10 +316,11 @@ void Attend(const AttentionTile& tile) {
   constexpr int kBlocks = PowerOfTwoUpTo(AtMost(kVectors / kBlockVectors, 4));
   const int32_t first = tile.begin / kKvBlockSlots;
   const int32_t last = (tile.end + kKvBlockSlots - 1) / kKvBlockSlots;
+  const Parts<kRows> parts(tile, first, last);
   if (!Stored::kScaled && tile.block.latent) {
     ScoreLatent<Stored, kRows, kVectors>(tile, first, last);
   } else {
-    ScoreFrom<Stored, kRows, kBlocks>(tile, first, last);
+    ScoreFrom<Stored, kRows, kBlocks>(tile, parts, first, first, last);
   }
   for (int32_t r = 0; r < kRows; ++r) {
     const ScoreRange row = {tile.scores + r * kAttentionTileSlots, first * kKvBlockSlots,
@@ -285,7 +335,7 @@ void Attend(const AttentionTile& tile) {
                            last * kKvBlockSlots});
     }
   }
-  SumFrom<Stored, kRows, kVectors>(tile, 0);
+  SumFrom<Stored, kRows, kVectors>(tile, parts, 0);
 }
 
 template <typename Stored>

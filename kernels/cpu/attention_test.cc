@@ -60,7 +60,8 @@ struct Bench {
 
   void Attend(int32_t first, int32_t rows, int32_t begin, int32_t end) {
     kernels.attend({block, 0.25f, 0, rows, begin, end, q_rows.data() + first, views.data() + first,
-                    blocks.data(), scores.data(), part.data(), block.value_stride(), max, sum});
+                    blocks.data(), nullptr, scores.data(), part.data(), block.value_stride(), max,
+                    sum});
   }
 };
 

@@ -65,7 +65,7 @@ void BidirectionalOp::Attend(const SequenceSpan& span, int64_t item,
   }
   for (int32_t tile = 0; tile * cpu::kAttentionTileSlots < span.tokens; ++tile) {
     PackTile(span, kv_head, tile, own.packed);
-    rows.Attend(tile, blocks, count, nullptr);
+    rows.Attend(tile, blocks, nullptr, count, nullptr);
   }
   for (int32_t r = 0; r < count; ++r) rows.Finish(r, nullptr, x_.out.Row(token(r)) + column(r));
 }

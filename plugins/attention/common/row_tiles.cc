@@ -21,13 +21,14 @@ void RowTiles::Clear(int32_t rows) const {
   std::fill_n(own_.values, int64_t{rows} * stride_, 0.0f);
 }
 
-void RowTiles::Attend(int32_t tile, const uint8_t* const* blocks, int32_t rows,
-                      float* parts) const {
+void RowTiles::Attend(int32_t tile, const uint8_t* const* blocks, const uint8_t* const* next,
+                      int32_t rows, float* parts) const {
   cpu::AttentionTile work{};
   work.block = block_;
   work.scale = scale_;
   work.soft_cap = soft_cap_;
   work.blocks = blocks;
+  work.next = next;
   work.scores = own_.scores;
   for (int32_t r = 0; r < rows; r += kRows) {
     work.rows = std::min(kRows, rows - r);

@@ -25,8 +25,9 @@ class RowTiles {
   void Clear(int32_t rows) const;
   // Slots [128 * tile, 128 * tile + 128) to all `rows` rows, in blocks at `blocks` [8], of which
   // only those that a row sees are read. Row r's part goes to parts + r * PartFloats, or with null
-  // parts into the row.
-  void Attend(int32_t tile, const uint8_t* const* blocks, int32_t rows, float* parts) const;
+  // parts into the row. next: see AttentionTile.
+  void Attend(int32_t tile, const uint8_t* const* blocks, const uint8_t* const* next, int32_t rows,
+              float* parts) const;
   void MergePart(const float* part, int32_t row) const;
   // out [value_dim] of a row. sink: see AttentionKernels.
   void Finish(int32_t row, const float* sink, float* out) const;

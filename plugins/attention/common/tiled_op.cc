@@ -122,8 +122,19 @@ void TiledOp::Attend(const Batch& batch, const Piece& piece, const Scratch::Lane
   FindRows(batch, piece, own);
   const RowTiles rows(kernels_, block_, x_.layer.scale, x_.layer.soft_cap, own);
   rows.Clear(ItemRows(piece));
+  const int32_t oldest =
+      std::min_element(own.views, own.views + ItemRows(piece), [](const auto& a, const auto& b) {
+        return a.begin < b.begin;
+      })->begin;
+  // Of a tile, and of the one behind it.
+  const uint8_t* blocks[2][cpu::kAttentionTileBlocks];
+  FindBlocks(batch, piece, piece.first_tile, oldest, blocks[0]);
   for (int32_t tile = piece.first_tile; tile < piece.end_tile; ++tile) {
-    AttendTile(batch, piece, tile, rows, own);
+    const int32_t at = (tile - piece.first_tile) % 2;
+    const bool last = tile + 1 == piece.end_tile;
+    if (!last) FindBlocks(batch, piece, tile + 1, oldest, blocks[1 - at]);
+    rows.Attend(tile, blocks[at], last ? nullptr : blocks[1 - at], ItemRows(piece),
+                piece.pieces > 1 ? PartOf(piece, tile) : nullptr);
   }
   if (piece.pieces > 1) {
     if (!LastToArrive(piece)) return;
@@ -169,20 +180,16 @@ const float* TiledOp::JoinQ(int32_t token, int32_t head, float* to) const {
   return to;
 }
 
-void TiledOp::AttendTile(const Batch& batch, const Piece& piece, int32_t tile, const RowTiles& rows,
-                         const Scratch::Lane& own) const {
+// Where the tile's blocks lie: [8], null what no row sees.
+void TiledOp::FindBlocks(const Batch& batch, const Piece& piece, int32_t tile, int32_t oldest_slot,
+                         const uint8_t** blocks) const {
   const int32_t first_block = tile * cpu::kAttentionTileBlocks;
   const int32_t slots = piece.span->context + piece.span->tokens;
-  const int32_t blocks = std::min(cpu::kAttentionTileBlocks, BlocksFor(slots) - first_block);
-  const int32_t oldest =
-      std::min_element(own.views, own.views + ItemRows(piece), [](const auto& a, const auto& b) {
-        return a.begin < b.begin;
-      })->begin;
-  const uint8_t* addresses[cpu::kAttentionTileBlocks] = {};
-  for (int32_t b = std::max(0, oldest / cpu::kKvBlockSlots - first_block); b < blocks; ++b) {
-    addresses[b] = BlockAt(batch, *piece.span, piece.kv_head, first_block + b);
+  const int32_t count = std::min(cpu::kAttentionTileBlocks, BlocksFor(slots) - first_block);
+  std::fill_n(blocks, cpu::kAttentionTileBlocks, nullptr);
+  for (int32_t b = std::max(0, oldest_slot / cpu::kKvBlockSlots - first_block); b < count; ++b) {
+    blocks[b] = BlockAt(batch, *piece.span, piece.kv_head, first_block + b);
   }
-  rows.Attend(tile, addresses, ItemRows(piece), piece.pieces > 1 ? PartOf(piece, tile) : nullptr);
 }
 
 // Of the item's first row; the others' follow.

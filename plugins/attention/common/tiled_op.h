@@ -46,8 +46,8 @@ class TiledOp final : public Op {
   void FindRows(const Batch& batch, const Piece& piece, const Scratch::Lane& own) const;
   const float* JoinQ(int32_t token, int32_t head, float* to) const;
   void TurnQ(const Batch& batch, const Piece& piece, const Scratch::Lane& own) const;
-  void AttendTile(const Batch& batch, const Piece& piece, int32_t tile, const RowTiles& rows,
-                  const Scratch::Lane& own) const;
+  void FindBlocks(const Batch& batch, const Piece& piece, int32_t tile, int32_t oldest_slot,
+                  const uint8_t** blocks) const;
   bool LastToArrive(const Piece& piece) const;
   void MergeParts(const Piece& piece, const RowTiles& rows) const;
   void Finish(const Piece& piece, const RowTiles& rows) const;
