@@ -337,4 +337,32 @@ std::string PlayMany(Scheduler& scheduler, Limits limits, int32_t* preemptions) 
   return "";
 }
 
+int64_t LongestWaitUnderPressure(Scheduler& scheduler, std::string* violation) {
+  Pool pool = {400, 16, 512, 64};
+  pool.step_us = 50000;
+  std::vector<Request> places;  // some that run for a minute, one of them with a large prompt
+  for (int32_t i = 0; i < 8; ++i) places.push_back({i * 1000, 20, 1000});
+  places.push_back({20000, 1500, 20});
+  std::vector<Request> stream;  // always somebody of a higher priority
+  stream.push_back({0, 30, 5, -1});
+  for (int32_t i = 0; i < 3000; ++i) stream.push_back({i * 100000, 20, 15, 1});
+  std::vector<Request> blocks;  // small ones that never leave the blocks for a large one
+  for (int32_t i = 0; i < 300; ++i) blocks.push_back({i * 1100000, 1200, 20, 1});
+  blocks.push_back({1000, 5000, 5, 0});
+  int64_t longest = 0;
+  for (const auto* requests : {&places, &stream, &blocks}) {
+    const Play play = PlayAll(scheduler, pool, {64, 4}, *requests, 1);
+    if (violation->empty()) *violation = play.violation;
+    for (const PlayedStep& step : play.steps) {
+      if (step.running.empty()) continue;
+      for (const SequenceState& s : step.waiting) {
+        // Those that the promise is about: the rest only fill the queue.
+        if (requests != &places && s.priority > 0) continue;
+        longest = std::max(longest, step.now_us - s.since_us);
+      }
+    }
+  }
+  return longest;
+}
+
 }  // namespace tenon::scheduler

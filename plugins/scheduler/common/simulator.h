@@ -67,4 +67,9 @@ std::vector<Request> RandomRequests(const Pool& pool, int32_t count, uint64_t se
 // often a sequence was preempted.
 std::string PlayMany(Scheduler& scheduler, Limits limits, int32_t* preemptions);
 
+// Low priorities, whatever comes in above them, and whoever holds the places or the blocks: how
+// long one of them waits at most while others run, as long as what comes in can be served at all,
+// and nobody was sent back too often. REQUIRES: max_batch_tokens 64, max_sequences 4.
+int64_t LongestWaitUnderPressure(Scheduler& scheduler, std::string* violation);
+
 }  // namespace tenon::scheduler

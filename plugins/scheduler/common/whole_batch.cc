@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "plugins/scheduler/common/admission.h"
 #include "plugins/scheduler/common/priority_order.h"
 
 namespace tenon::scheduler {
@@ -15,6 +16,10 @@ WholeBatch SelectBatch(const SchedulerView& view, const StepPlanner& planner) {
     if (batch.members == planner.sequences_left()) break;
     if (KnownLeft(*s) < 1 || planner.NeverFits(*s)) continue;
     const int32_t need = planner.Need(*s);
+    if (planner.Granted(*s)) {
+      free -= need;
+      continue;
+    }
     if (need > free) {
       if (batch.members == 0) continue;
       batch.full = true;
@@ -35,13 +40,20 @@ void AdmitBatch(const SchedulerView& view, const WholeBatch& batch, StepPlanner&
   while (to_come > 0) {
     const SequenceState* s = order.Next();
     if (s == nullptr) return;
-    if (KnownLeft(*s) < 1 || planner.NeverFits(*s) || !planner.Fits(*s)) continue;
+    if (KnownLeft(*s) < 1 || planner.NeverFits(*s) || planner.Granted(*s)) continue;
+    if (!planner.Fits(*s)) continue;
     --to_come;
     planner.Admit(*s, std::min(KnownLeft(*s), planner.tokens_left() - to_come));
   }
 }
 
-void RunBatch(StepPlanner& planner) {
+void AdmitAged(const SchedulerView& view, StepPlanner& planner) {
+  // Whoever else begins gets a token of this step.
+  AdmitLongWaiting(view, planner, planner.tokens_left() - planner.sequences_left());
+}
+
+void RunBatch(const SchedulerView& view, StepPlanner& planner) {
+  AdmitLongWaiting(view, planner, planner.tokens_left());
   planner.GrantDecodes();
   int32_t prefill_tokens = planner.tokens_left();
   planner.GrantPrefills(&prefill_tokens);

@@ -15,14 +15,18 @@ struct WholeBatch {
   int64_t oldest_arrival_us = 0;  // of the members; 0 where there are none
 };
 
-// REQUIRES: planner.batch_empty() and nothing granted.
+// Admits who waited too long (AdmitLongWaiting) as the first of the next batch. REQUIRES:
+// planner.batch_empty() and nothing granted.
+void AdmitAged(const SchedulerView& view, StepPlanner& planner);
+
+// REQUIRES: nothing runs, and nothing but AdmitAged granted.
 WholeBatch SelectBatch(const SchedulerView& view, const StepPlanner& planner);
 
 // Admits the `batch` that SelectBatch found. Every member gets at least one token, since only a
 // grant admits; the earlier ones get their prompt first.
 void AdmitBatch(const SchedulerView& view, const WholeBatch& batch, StepPlanner& planner);
 
-// One step of those that run: decodes, then prompts, then drafts.
-void RunBatch(StepPlanner& planner);
+// One step of those that run: decodes, then prompts, then drafts. Who waited too long joins them.
+void RunBatch(const SchedulerView& view, StepPlanner& planner);
 
 }  // namespace tenon::scheduler

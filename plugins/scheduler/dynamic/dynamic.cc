@@ -16,13 +16,14 @@ Status DynamicScheduler::Schedule(const SchedulerView& view, SchedulePlan* plan)
   if (const Status status = CheckView(view, host_); status != Status::kOk) return status;
   StepPlanner planner(view, limits_, plan);
   if (!planner.batch_empty()) {
-    RunBatch(planner);
+    RunBatch(view, planner);
     return Status::kOk;
   }
+  AdmitAged(view, planner);
   const WholeBatch batch = SelectBatch(view, planner);
   if (batch.members == 0) return Status::kOk;
   const int64_t waited_us = std::max<int64_t>(view.now_us - batch.oldest_arrival_us, 0);
-  if (batch.full || waited_us >= window_us_) {
+  if (planner.granted_any() || batch.full || waited_us >= window_us_) {
     AdmitBatch(view, batch, planner);
   } else {
     plan->wait_us = window_us_ - waited_us;

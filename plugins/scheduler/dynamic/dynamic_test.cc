@@ -76,5 +76,13 @@ TEST(DynamicScheduler, GathersMoreThanStaticWould) {
   EXPECT_EQ(largest, 10u);
 }
 
+TEST(DynamicScheduler, LetsNobodyWaitHalfAMinuteWhileOthersRun) {
+  MadeComponent made(tenon_plugin_v1_scheduler_dynamic(), "dynamic",
+                     {{"max_batch_tokens", "64"}, {"max_sequences", "4"}});
+  std::string violation;
+  EXPECT_LT(LongestWaitUnderPressure(*made.Get<Scheduler>(), &violation), 30'000'000);
+  EXPECT_EQ(violation, "");
+}
+
 }  // namespace
 }  // namespace tenon::scheduler

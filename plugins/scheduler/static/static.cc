@@ -12,9 +12,10 @@ Status StaticScheduler::Schedule(const SchedulerView& view, SchedulePlan* plan) 
   if (const Status status = CheckView(view, host_); status != Status::kOk) return status;
   StepPlanner planner(view, limits_, plan);
   if (planner.batch_empty()) {
+    AdmitAged(view, planner);
     AdmitBatch(view, SelectBatch(view, planner), planner);
   } else {
-    RunBatch(planner);
+    RunBatch(view, planner);
   }
   return Status::kOk;
 }

@@ -69,5 +69,13 @@ TEST(StaticScheduler, RefusesAViewWithoutBlocksOrRoom) {
   EXPECT_EQ(made.Get<Scheduler>()->Schedule(no_tokens, &plan), Status::kInvalid);
 }
 
+TEST(StaticScheduler, LetsNobodyWaitHalfAMinuteWhileOthersRun) {
+  MadeComponent made(tenon_plugin_v1_scheduler_static(), "static",
+                     {{"max_batch_tokens", "64"}, {"max_sequences", "4"}});
+  std::string violation;
+  EXPECT_LT(LongestWaitUnderPressure(*made.Get<Scheduler>(), &violation), 30'000'000);
+  EXPECT_EQ(violation, "");
+}
+
 }  // namespace
 }  // namespace tenon::scheduler
