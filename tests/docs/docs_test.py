@@ -4,7 +4,7 @@
 
 How a fenced block is marked, after its language, says what is tested of it:
   yaml pipeline [FILE]    it loads; FILE is its name for the other blocks of its document
-  yaml FILE               a file that only the commands of its document see
+  yaml FILE, tsv FILE     a file that only the other blocks of its document see
   LANGUAGE path/of/FILE   it is that file of the tree, word for word; of sdk/template as `tenon new decoding acme.top_a`
                           writes it
   cpp excerpt path/FILE   its lines stand in that file, in this order and without others between
@@ -25,7 +25,8 @@ import generate_options
 from markdown_file import Document
 
 TENON, SOURCE = pathlib.Path(), pathlib.Path()
-GUIDES = ("README.md", "docs/pipelines.md", "docs/writing-a-plugin.md", "docs/layout.md", "docs/life-of-a-request.md")
+GUIDES = ("README.md", "docs/pipelines.md", "docs/writing-a-plugin.md", "docs/layout.md", "docs/life-of-a-request.md",
+          "docs/serving.md")
 TIMEOUT_S = 120
 TINY = "tests/data/models/llama"  # loads at once, and needs no `tenon pull`
 SETUP = "./setup.sh"
@@ -94,8 +95,8 @@ class DocsTest(unittest.TestCase):
         path = pathlib.Path(folder.name)
         shutil.copytree(SOURCE / "configs", path / "configs")
         for block in document.blocks:
-            name = block.info[-1] if block.word(0) == "yaml" else ""
-            if re.fullmatch(r"[\w-]+\.yaml", name):
+            name = block.info[-1] if block.word(0) in ("yaml", "tsv") else ""
+            if re.fullmatch(r"[\w-]+\.(yaml|tsv)", name):
                 (path / name).write_text(block.text, encoding="utf-8")
         return path
 
