@@ -6,13 +6,16 @@
 #include <functional>
 #include <utility>
 
+#include "kernels/cpu/maxima.h"
 #include "plugins/decoding/common/arg_max.h"
 
 namespace tenon::decoding {
 namespace {
 
 // Tokens a block. Its maximum says whether a pass has to look into it at all.
-constexpr int64_t kBlock = 128;
+constexpr int64_t kBlock = cpu::kMaximaBlock;
+// Blocks of which a maximum of their own is taken.
+constexpr int64_t kGroup = 16;
 constexpr int64_t kAllTies = INT64_MAX;
 
 // Fewer than four, the rest filled up with -infinity.
@@ -76,9 +79,7 @@ Selection::Selection(Span<const float> logits, const Filter& filter, void* scrat
     arg_max_ = ArgMax(logits_);
     return;
   }
-  for (int64_t b = 0; b < Blocks(); ++b) {
-    block_max_[b] = MaxOf(logits_.data + b * kBlock, BlockEnd(b) - b * kBlock);
-  }
+  cpu::BlockMaxima(cpu::ActiveIsa(), logits_.data, static_cast<int64_t>(logits_.size), block_max_);
   max_ = MaxOf(block_max_, Blocks());
   if (std::isinf(max_)) {
     certain_ = true;
@@ -139,12 +140,30 @@ float Selection::WeightAt(int32_t token) const {
   return PassingWeight4(Fill4(logits_.data[token]), token)[0];
 }
 
+// Puts at least the k largest of the blocks' maxima into values_; returns how many. Of groups of
+// blocks first, since most of them hold none. REQUIRES: k < Blocks().
+int64_t Selection::LargestBlocks(int64_t k) {
+  const int64_t groups = Blocks() / kGroup;
+  float floor = -INFINITY;
+  if (k <= groups) {
+    for (int64_t g = 0; g < groups; ++g) values_[g] = MaxOf(block_max_ + g * kGroup, kGroup);
+    std::nth_element(values_, values_ + k - 1, values_ + groups, std::greater<>());
+    floor = values_[k - 1];
+  }
+  int64_t count = 0;
+  for (int64_t b = 0; b < Blocks(); ++b) {
+    values_[count] = block_max_[b];
+    count += block_max_[b] >= floor;
+  }
+  return count;
+}
+
 void Selection::TopK(int64_t k) {
   float floor = -INFINITY;
   if (k < Blocks()) {
     // k blocks have a maximum of at least the k-th largest one, hence so many tokens are above it.
-    std::copy_n(block_max_, Blocks(), values_);
-    std::nth_element(values_, values_ + k - 1, values_ + Blocks(), std::greater<>());
+    const int64_t found = LargestBlocks(k);
+    std::nth_element(values_, values_ + k - 1, values_ + found, std::greater<>());
     floor = values_[k - 1];
   }
   const int64_t found = GatherAbove(floor, values_);

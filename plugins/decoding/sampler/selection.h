@@ -51,6 +51,7 @@ class Selection {
   Float4 Weight4(Float4 x) const;
   Float4 PassingWeight4(Float4 x, int32_t first_token) const;  // 0 for those that do not pass
   float WeightAt(int32_t token) const;
+  int64_t LargestBlocks(int64_t k);
   void TopK(int64_t k);
   void TopP(double p);
   void MinP(double p);
