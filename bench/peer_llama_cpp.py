@@ -117,7 +117,8 @@ def main():
 
         llama_cpp.llama_log_set(state.setdefault("log", llama_cpp.llama_log_callback(lambda *_: None)), None)
         Llama(path, arguments.threads, SETTINGS[0]).close()
-        about = {"version": f"llama.cpp of llama-cpp-python {llama_cpp.__version__}; settings tried: {SETTINGS}"}
+        used = [part.split("=")[0].split(":")[-1].strip() for part in llama_cpp.llama_print_system_info().decode().split("|") if "= 1" in part]
+        about = {"instruction_sets": used, "version": f"llama.cpp of llama-cpp-python {llama_cpp.__version__}; settings tried: {SETTINGS}"}
         return about, answer
 
     peer_worker.serve(open_engine)

@@ -31,7 +31,8 @@ def main():
         explained = run([arguments.tenon, "explain", *common, "--json"])
         model, memory = explained["model"], explained["memory"]
         embedding = model["vocabulary"] * model["hidden"]
-        about = {"version": subprocess.run([arguments.tenon, "--version"], capture_output=True, text=True).stdout.strip(),
+        levels = run([arguments.tenon, "devices", "--json"])["isa_levels"]
+        about = {"instruction_sets": [level["name"] for level in levels if level["used"]], "version": subprocess.run([arguments.tenon, "--version"], capture_output=True, text=True).stdout.strip(),
                  "layer_parameters": model["parameters"] - embedding, "weights_bytes": memory["weights_bytes"],
                  "kv_bytes_per_token": memory["kv_bytes_per_token"]}
         return about, answer

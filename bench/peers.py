@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tenon beside other engines, on one machine, on the same model file, in one run.
 
-peers.py [MODEL ...] [--peers llama_cpp,openvino] [--rounds N] [--threads N] [--rows REGEX] [--markdown FILE] [--json FILE]
+peers.py [MODEL ...] [--peers llama_cpp,openvino] [--rounds N] [--threads N] [--rows REGEX] [--isa avx2] [--json FILE]
 
 Every row is measured for each engine in turn (A B A B ...), so that a noisy neighbour meets all of them alike; what counts
 is the median of the ratios, pair by pair, and their spread. An engine that is not installed, or cannot load the model, is
@@ -12,9 +12,15 @@ measures it before and after the rounds: of the int8 peak for prefill, of memory
 Peers come from PyPI, into any environment that runs this script:
   pip install llama-cpp-python --no-binary llama-cpp-python     (builds natively)
   pip install openvino-genai
+or into one of their own: --python llama_cpp=/path/to/bin/python.
+
+--isa avx2 holds Tenon to that level; a peer takes part only if it says that it uses nothing above it. For llama.cpp:
+  CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON" \
+    pip install --no-cache-dir llama-cpp-python --no-binary llama-cpp-python
 """
 import argparse
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -25,6 +31,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 MODELS = ["smollm2-135m-instruct", "gemma-3-270m"]
 BUSY = "while True: pass"
+
+# Instruction sets, as workers name them, that lie above a level.
+ABOVE = {"avx2": {"AVX_VNNI", "AVX512"}, "avx2+vnni": {"AVX512"}, "avx512": set()}
 
 # name, request, whether a second process keeps one core busy meanwhile
 ROWS = [
@@ -45,7 +54,8 @@ class Engine:
 
     def __init__(self, name, model, arguments):
         self.name = name
-        worker = [sys.executable, str(HERE / f"peer_{name}.py"), "--model", model, "--threads", str(arguments.threads)]
+        python = dict(arguments.python).get(name, sys.executable)
+        worker = [python, str(HERE / f"peer_{name}.py"), "--model", model, "--threads", str(arguments.threads)]
         if name == "tenon":
             worker += ["--tenon", str(arguments.tenon), "--pipeline", str(arguments.pipeline)]
         self.process = subprocess.Popen(worker, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -84,6 +94,13 @@ def open_engines(model, arguments):
     engines = []
     for name in ["tenon", *arguments.peers.split(",")]:
         engine = Engine(name, model, arguments)
+        forbidden = set() if arguments.isa is None else ABOVE[arguments.isa]
+        sets = engine.about.get("instruction_sets")
+        if name != "tenon" and forbidden and "error" not in engine.about:
+            if sets is None:
+                engine.about["error"] = f"it does not say which instruction sets it uses, and --isa is {arguments.isa}"
+            elif forbidden & set(sets):
+                engine.about["error"] = f"it uses {', '.join(sorted(forbidden & set(sets)))}, and --isa is {arguments.isa}"
         if "error" in engine.about:
             print(f"{model}: {name} is left out: {engine.about['error']}", file=sys.stderr)
             engine.close()
@@ -163,12 +180,17 @@ def main():
     parser.add_argument("models", nargs="*", default=MODELS, help=f"names or files; default: {' '.join(MODELS)}")
     parser.add_argument("--peers", default="llama_cpp,openvino")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=len(__import__("os").sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rows", default=".", help="only rows whose name matches")
     parser.add_argument("--tenon", type=Path, default=ROOT / "build/release/bin/tenon")
     parser.add_argument("--pipeline", type=Path, default=ROOT / "configs/default.yaml")
+    parser.add_argument("--isa", choices=list(ABOVE), help="the level that nobody may exceed (default: each one's best)")
+    parser.add_argument("--python", metavar="PEER=FILE", action="append", default=[], type=lambda text: tuple(text.split("=", 1)),
+                        help="the interpreter of a peer's own environment")
     parser.add_argument("--json", type=Path, help="write every figure here")
     arguments = parser.parse_args()
+    if arguments.isa is not None:
+        os.environ["TENON_ISA"] = arguments.isa
     rows = [row for row in ROWS if re.search(arguments.rows, row[0])]
     limits = [arguments.tenon, "bench", "--machine", "--json", "--threads", str(arguments.threads)]
     document = []
@@ -183,7 +205,7 @@ def main():
         print(f"\n{model}, {arguments.threads} threads, {machine['isa']}; limits: "
               f"int8 {machine['ops_per_s'].get('int8', 0) * 1e-12:.2f} TOP/s, reads {machine['read_bytes_per_s'] * 1e-9:.1f} GB/s")
         for engine in engines:
-            print(f"  {engine.name}: {engine.about['version']}")
+            print(f"  {engine.name}: {engine.about['version']}; {' '.join(engine.about.get('instruction_sets', ['?']))}")
         print("| row | tenon | of the limit | tenon / peer: median (min to max) |\n| --- | --- | --- | --- |")
         for (title, request, _), rates in measured:
             if not rates.get("tenon"):
