@@ -28,6 +28,9 @@ struct GenerateRequest {
   std::string adapter;      // of EngineFacts::adapters; empty: none
   uint64_t cache_salt = 0;  // KV blocks are shared only among requests of one salt and adapter
   std::string user_text;    // of the last turn of a user, for the pipeline's front rules
+  // Whose it is: a user, else the request's id. Keeps a share of traffic on one of two engines; no
+  // engine is told.
+  std::string sticky;
 };
 
 struct GeneratedToken {
@@ -55,6 +58,14 @@ struct GenerateEvent {
 // In order, one at a time, the last of each choice with `finish`; none behind the last choice's.
 using OnGenerateEvent = std::function<void(GenerateEvent event)>;
 using OnEmbeddings = std::function<void(Result<std::vector<std::vector<float>>> embeddings)>;
+
+// Whether a request has ended with `event`: what ends its last choice, and an error before anything
+// began. `began` and `choices_left` are the request's.
+inline bool EndsRequest(const GenerateEvent& event, bool* began, int32_t* choices_left) {
+  if (event.finish == core::FinishReason::kError && !*began) return true;
+  *began = true;
+  return event.finish != core::FinishReason::kNone && --*choices_left <= 0;
+}
 
 // What an engine is, fixed while it lives.
 struct EngineFacts {

@@ -256,12 +256,6 @@ Result<void> Read(const v1::Step& message, const EngineFacts& facts,
   return {};
 }
 
-bool EndsRequest(const GenerateEvent& event, bool* began, int32_t* choices_left) {
-  if (event.finish == core::FinishReason::kError && !*began) return true;
-  *began = true;
-  return event.finish != core::FinishReason::kNone && --*choices_left <= 0;
-}
-
 void Write(const EngineFacts& facts, v1::Hello* out) {
   out->set_protocol(kProtocol);
   out->set_pipeline(facts.pipeline);

@@ -36,10 +36,6 @@ void Append(uint64_t number, const GenerateEvent& event, v1::Step* out);
 Result<void> Read(const v1::Step& message, const EngineFacts& facts,
                   const std::function<void(uint64_t number, GenerateEvent event)>& tell);
 
-// Whether a request has ended with `event`: what ends its last choice, and an error before anything
-// began. `began` and `choices_left` are the request's.
-bool EndsRequest(const GenerateEvent& event, bool* began, int32_t* choices_left);
-
 void Write(const EngineFacts& facts, v1::Hello* out);
 Result<EngineFacts> Read(const v1::Hello& message);
 

@@ -82,6 +82,7 @@ GenerateRequest MakeRequest(const GenerationPlan& plan, const NamedModel& named,
   request.n = fields.best_of;
   request.priority = fields.priority;
   request.adapter = named.adapter;
+  request.sticky = fields.user.empty() ? caller.request_id : fields.user;
   request.cache_salt = CacheSalt(caller.tenant, fields.cache_salt);
   return request;
 }

@@ -55,6 +55,15 @@ TEST(Chat, AnswersWhole) {
   EXPECT_EQ(world.observer.records[0].finished, "stop");
 }
 
+TEST(Chat, SticksToItsUserElseToItsId) {
+  World world;
+  world.Chat(R"("user":"ann")");
+  world.Chat();
+  ASSERT_EQ(world.engine->started.size(), 2u);
+  EXPECT_EQ(world.engine->started[0].request.sticky, "ann");
+  EXPECT_EQ(world.engine->started[1].request.sticky, "r1");
+}
+
 TEST(Chat, StreamsRoleThenDeltasThenFinishThenUsage) {
   World world;
   const auto sink =
