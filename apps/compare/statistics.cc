@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <utility>
 
 namespace tenon::apps {
 namespace {
@@ -36,20 +37,8 @@ Estimate Unknown(double value, size_t n) {
   return {value, -infinite, infinite, infinite, static_cast<int32_t>(n)};
 }
 
-// Bootstraps `statistic(indices)` over n samples.
-template <typename Statistic>
-Estimate Bootstrap(size_t n, double alpha, Statistic statistic) {
-  std::vector<size_t> indices(n);
-  std::iota(indices.begin(), indices.end(), size_t{0});
-  const double value = n > 0 ? statistic(indices) : 0;
-  if (n < 2) return Unknown(value, n);
-  std::mt19937_64 random(20240229);
-  std::uniform_int_distribution<size_t> pick(0, n - 1);
-  std::vector<double> resampled(kResamples);
-  for (double& one : resampled) {
-    for (size_t& index : indices) index = pick(random);
-    one = statistic(indices);
-  }
+// The interval of a statistic of n samples from what it came to in the resamples.
+Estimate IntervalOf(double value, std::vector<double> resampled, size_t n, double alpha) {
   std::sort(resampled.begin(), resampled.end());
   const double tail = ExpandedTail(alpha, n);
   const double mean = std::accumulate(resampled.begin(), resampled.end(), 0.0) / kResamples;
@@ -66,6 +55,51 @@ Estimate Bootstrap(size_t n, double alpha, Statistic statistic) {
   return {value, std::min(Percentile(resampled, tail), value - half),
           std::max(Percentile(resampled, 1 - tail), value + half), detectable,
           static_cast<int32_t>(n)};
+}
+
+// Bootstraps `statistic(indices)` over n samples.
+template <typename Statistic>
+Estimate Bootstrap(size_t n, double alpha, Statistic statistic) {
+  std::vector<size_t> indices(n);
+  std::iota(indices.begin(), indices.end(), size_t{0});
+  const double value = n > 0 ? statistic(indices) : 0;
+  if (n < 2) return Unknown(value, n);
+  std::mt19937_64 random(20240229);
+  std::uniform_int_distribution<size_t> pick(0, n - 1);
+  std::vector<double> resampled(kResamples);
+  for (double& one : resampled) {
+    for (size_t& index : indices) index = pick(random);
+    one = statistic(indices);
+  }
+  return IntervalOf(value, std::move(resampled), n, alpha);
+}
+
+double Mean(const std::vector<double>& values) {
+  if (values.empty()) return 0;
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double MeanOfResample(const std::vector<double>& values, std::mt19937_64& random) {
+  std::uniform_int_distribution<size_t> pick(0, values.size() - 1);
+  double sum = 0;
+  for (size_t i = 0; i < values.size(); ++i) sum += values[pick(random)];
+  return sum / static_cast<double>(values.size());
+}
+
+// Bootstraps `statistic(mean of a, mean of b)` of independent samples.
+template <typename Statistic>
+Estimate BootstrapTwo(const std::vector<double>& a, const std::vector<double>& b, double alpha,
+                      Statistic statistic) {
+  const size_t n = std::min(a.size(), b.size());
+  const double value = n > 0 ? statistic(Mean(a), Mean(b)) : 0;
+  if (n < 2) return Unknown(value, n);
+  std::mt19937_64 random(20240229);
+  std::vector<double> resampled(kResamples);
+  for (double& one : resampled) {
+    const double of_a = MeanOfResample(a, random);
+    one = statistic(of_a, MeanOfResample(b, random));
+  }
+  return IntervalOf(value, std::move(resampled), n, alpha);
 }
 
 double LogSum(const float* x, int64_t count) {
@@ -95,6 +129,15 @@ Estimate RatioOf(const std::vector<double>& numerators, const std::vector<double
     }
     return below > 0 ? above / below : 0;
   });
+}
+
+Estimate DifferenceOf(const std::vector<double>& a, const std::vector<double>& b, double alpha) {
+  return BootstrapTwo(a, b, alpha, [](double of_a, double of_b) { return of_a - of_b; });
+}
+
+Estimate RatioOfMeans(const std::vector<double>& a, const std::vector<double>& b, double alpha) {
+  return BootstrapTwo(a, b, alpha,
+                      [](double of_a, double of_b) { return of_b > 0 ? of_a / of_b : 0; });
 }
 
 Estimate ShareOf(int64_t k, int64_t n, double alpha) {

@@ -29,6 +29,11 @@ Estimate MeanOf(const std::vector<double>& samples, double alpha);
 Estimate RatioOf(const std::vector<double>& numerators, const std::vector<double>& denominators,
                  double alpha);
 
+// mean(a) − mean(b) of independent samples, and mean(a) / mean(b) (0 where b's is 0), with the same
+// interval; its degrees of freedom are those of the smaller sample.
+Estimate DifferenceOf(const std::vector<double>& a, const std::vector<double>& b, double alpha);
+Estimate RatioOfMeans(const std::vector<double>& a, const std::vector<double>& b, double alpha);
+
 // A share k / n with its Wilson interval. Wilson 1927.
 Estimate ShareOf(int64_t k, int64_t n, double alpha);
 

@@ -54,6 +54,34 @@ TEST(RatioOf, WeighsClustersByTheirSize) {
   EXPECT_GE(ratio.high, 0.02);
 }
 
+TEST(DifferenceOf, FindsNothingBetweenTwoSamplesOfOneNoise) {
+  std::mt19937 random(7);
+  int found = 0;
+  for (int run = 0; run < 400; ++run) {
+    const std::vector<double> a = Noise(random, 30, 1, 0.05), b = Noise(random, 12, 1, 0.05);
+    found += DifferenceOf(a, b, 0.05).Found() ? 1 : 0;
+  }
+  EXPECT_LE(found, 29);
+  EXPECT_GE(found, 4) << "an interval that never errs finds nothing either";
+}
+
+TEST(DifferenceOf, FindsAShift) {
+  std::mt19937 random(7);
+  const std::vector<double> a = Noise(random, 60, 1.2, 0.05), b = Noise(random, 40, 1, 0.05);
+  const Estimate difference = DifferenceOf(a, b, 0.05), ratio = RatioOfMeans(a, b, 0.05);
+  EXPECT_GT(difference.low, 0.1);
+  EXPECT_LT(difference.high, 0.3);
+  EXPECT_GT(ratio.low, 1.1);
+  EXPECT_LT(ratio.high, 1.3);
+  EXPECT_LT(DifferenceOf(b, a, 0.05).high, -0.1);
+}
+
+TEST(DifferenceOf, KnowsNothingFromOneSample) {
+  EXPECT_FALSE(DifferenceOf({5}, {1, 1, 1}, 0.05).Found());
+  EXPECT_FALSE(DifferenceOf({}, {}, 0.05).Found());
+  EXPECT_EQ(RatioOfMeans({6, 6}, {3, 3}, 0.05).value, 2);
+}
+
 TEST(ShareOf, StaysBetweenNoneAndAll) {
   const Estimate all = ShareOf(20, 20, 0.05);
   EXPECT_EQ(all.value, 1);
