@@ -2,9 +2,7 @@
 #include "apps/link/fleet.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "apps/link/bell.h"
 #include "apps/link/deployment.h"
 #include "apps/link/directory.h"
 #include "apps/link/share_folder.h"
@@ -25,6 +24,7 @@
 namespace tenon::apps {
 namespace {
 
+using link::Bell;
 using link::Deployment;
 using Clock = Deployment::Clock;
 using Model = std::shared_ptr<const openai::ServedModel>;
@@ -37,24 +37,6 @@ constexpr auto kGrace = std::chrono::milliseconds(1800);
 // What a request found before a reload may still be used after it.
 constexpr auto kHoldOld = std::chrono::seconds(10);
 constexpr auto kEndWithin = std::chrono::seconds(2);
-
-// Rings from any thread, also when the fleet is gone.
-class Bell {
- public:
-  Bell() : file_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  ~Bell() { close(file_); }
-  Bell(const Bell&) = delete;
-  Bell& operator=(const Bell&) = delete;
-  void Ring() const { eventfd_write(file_, 1); }
-  void Silence() const {
-    eventfd_t rung = 0;
-    eventfd_read(file_, &rung);
-  }
-  int file() const { return file_; }
-
- private:
-  const int file_;
-};
 
 class Supervisor final : public Fleet {
  public:
