@@ -214,6 +214,7 @@ void Deployment::Bury(size_t index) {
   const std::string load_error = place.process->LoadError();
   place = Place();
   if (ending_) return;
+  last_death_ = death;
   options_.log(fmt::format("{}: {}", options_.source.path, death));
   if (retired_) return;
   if (model_ == nullptr && !load_error.empty()) return Break(load_error);

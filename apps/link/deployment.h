@@ -51,6 +51,8 @@ class Deployment {
   Phase phase() const { return phase_; }
   const std::string& problem() const { return problem_; }  // why it is broken
   const DeploymentOptions& options() const { return options_; }
+  // How the last worker ended that died by itself or was killed for a fault; empty: none did.
+  const std::string& last_death() const { return last_death_; }
   // From kServing on.
   std::shared_ptr<const openai::ServedModel> model() const { return model_; }
   const std::string& resolved() const { return resolved_; }
@@ -86,6 +88,7 @@ class Deployment {
   PipelineSource start_from_;
   std::vector<Place> places_;
   std::deque<Clock::time_point> deaths_;
+  std::string last_death_;
   Phase phase_ = Phase::kLoading;
   std::string problem_;
   std::string resolved_;

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "apps/link/bell.h"
+#include "apps/link/contender.h"
 #include "apps/link/deployment.h"
 #include "apps/link/directory.h"
 #include "apps/link/share_folder.h"
@@ -25,6 +26,7 @@ namespace tenon::apps {
 namespace {
 
 using link::Bell;
+using link::Contender;
 using link::Deployment;
 using Clock = Deployment::Clock;
 using Model = std::shared_ptr<const openai::ServedModel>;
@@ -43,6 +45,7 @@ class Supervisor final : public Fleet {
   Supervisor(const FleetOptions& options, FleetEvents events)
       : options_(options), log_(std::move(events.on_problem)) {
     if (!log_) log_ = [](const std::string&) {};
+    contender_ = MakeContender();
   }
   ~Supervisor() override { Stop(0); }
 
@@ -56,6 +59,7 @@ class Supervisor final : public Fleet {
   std::string WhyNotReady() const override { return directory_.WhyNotReady(); }
   std::string Failed() const override { return directory_.Failed(); }
   Result<void> Reload(const std::string& path) override;
+  trial::Trial* trial() override { return contender_.get(); }
   void Stop(double seconds) override;
 
  private:
@@ -78,7 +82,8 @@ class Supervisor final : public Fleet {
   };
   using Command = std::function<void()>;
 
-  std::unique_ptr<Deployment> Make(size_t place, const PipelineSource& source,
+  std::unique_ptr<Contender> MakeContender();
+  std::unique_ptr<Deployment> Make(const PipelineSource& source, const std::string& name,
                                    const std::string& resolved);
   Result<void> StartAll();
   void Run(std::promise<Result<void>> started);
@@ -86,7 +91,9 @@ class Supervisor final : public Fleet {
   void TickAll();
   void BeginChange(const std::string& path, std::promise<Result<void>> done);
   void AdvanceChange();
-  void Replace(size_t place, std::unique_ptr<Deployment> next);
+  void Replace(size_t place, std::unique_ptr<Deployment> next,
+               std::weak_ptr<const openai::ServedModel> served);
+  void EndTrial();
   void ReturnToBefore(size_t place);
   void DropOld();
   void Show();
@@ -106,6 +113,7 @@ class Supervisor final : public Fleet {
   Clock::time_point judge_from_ = Clock::now();
 
   const link::ShareFolder share_folder_;
+  std::unique_ptr<Contender> contender_;  // null: nothing is compared
   link::Directory directory_;
   std::mutex mutex_;
   std::vector<Command> commands_;
@@ -125,13 +133,30 @@ Result<void> Supervisor::Begin() {
   return result.get();
 }
 
-std::unique_ptr<Deployment> Supervisor::Make(size_t place, const PipelineSource& source,
+std::unique_ptr<Contender> Supervisor::MakeContender() {
+  if (!options_.compared) return nullptr;
+  link::ContenderOptions options;
+  options.incumbent = options_.pipelines.at(0);
+  options.source = *options_.compared;
+  options.trial = options_.trial;
+  options.make = [this](const std::string& name) { return Make(*options_.compared, name, ""); };
+  options.log = log_;
+  options.post = [this](Command command) { Post(std::move(command)); };
+  options.wake = [bell = bell_] { bell->Ring(); };
+  return std::make_unique<Contender>(std::move(options));
+}
+
+std::unique_ptr<Deployment> Supervisor::Make(const PipelineSource& source, const std::string& name,
                                              const std::string& resolved) {
   link::DeploymentOptions options;
   options.source = source;
-  if (place >= options_.pipelines.size()) options.remote = options_.workers;
+  // Only what comes from no file runs elsewhere already.
+  if (source.path.empty()) {
+    options.remote = options_.workers;
+    options.source.path = options_.workers[0].host;
+  }
   options.resolved = resolved;
-  if (place < options_.model_names.size()) options.name = options_.model_names[place];
+  options.name = name;
   options.step_limit_s = options_.step_limit_s;
   options.binary = options_.binary;
   options.folder = options_.folder;
@@ -142,12 +167,11 @@ std::unique_ptr<Deployment> Supervisor::Make(size_t place, const PipelineSource&
 }
 
 Result<void> Supervisor::StartAll() {
-  for (size_t i = 0; i < options_.pipelines.size(); ++i) {
-    places_.push_back({Make(i, options_.pipelines[i], ""), {}, ""});
-    TENON_RETURN_IF_ERROR(places_.back().current->Start());
-  }
-  if (!options_.workers.empty()) {
-    places_.push_back({Make(places_.size(), {options_.workers[0].host, {}, {}, ""}, ""), {}, ""});
+  std::vector<PipelineSource> sources = options_.pipelines;
+  if (!options_.workers.empty()) sources.emplace_back();
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const auto& names = options_.model_names;
+    places_.push_back({Make(sources[i], i < names.size() ? names[i] : "", ""), {}, ""});
     TENON_RETURN_IF_ERROR(places_.back().current->Start());
   }
   return {};
@@ -167,6 +191,7 @@ void Supervisor::Run(std::promise<Result<void>> started) {
     }
     for (const Command& command : commands) command();
     TickAll();
+    EndTrial();
     AdvanceChange();
     for (size_t i = 0; i < places_.size(); ++i) ReturnToBefore(i);
     DropOld();
@@ -176,6 +201,7 @@ void Supervisor::Run(std::promise<Result<void>> started) {
     int64_t open = 0;
     for (const Place& place : places_) open += place.current->OpenRequests();
     for (const Old& old : old_) open += old.deployment->OpenRequests();
+    if (contender_ != nullptr) open += contender_->OpenRequests();
     if (open == 0 || Clock::now() >= *stop_by_) break;
   }
   EndAll();
@@ -185,6 +211,7 @@ void Supervisor::Wait() {
   std::vector<int> files = {bell_->file()};
   for (const Place& place : places_) place.current->Files(&files);
   for (const Old& old : old_) old.deployment->Files(&files);
+  if (contender_ != nullptr) contender_->Files(&files);
   if (change_) {
     for (const auto& [place, next] : change_->next) next->Files(&files);
   }
@@ -201,6 +228,7 @@ void Supervisor::TickAll() {
   const bool judge = now >= judge_from_;
   for (Place& place : places_) place.current->Tick(judge);
   for (Old& old : old_) old.deployment->Tick(judge);
+  if (contender_ != nullptr) contender_->Tick(*places_[0].current, judge);
   if (!change_) return;
   for (auto& [place, next] : change_->next) next->Tick(judge);
 }
@@ -208,6 +236,11 @@ void Supervisor::TickAll() {
 void Supervisor::BeginChange(const std::string& path, std::promise<Result<void>> done) {
   if (change_) {
     return done.set_value(Error{Status::kInvalid, "another reload is under way; wait for its end"});
+  }
+  if (contender_ != nullptr && contender_->Phase() <= trial::TrialPhase::kRunning) {
+    return done.set_value(Error{Status::kInvalid,
+                                "two pipelines are compared; promote or roll back first, then "
+                                "reload"});
   }
   Change change;
   std::vector<std::string> paths;
@@ -218,7 +251,7 @@ void Supervisor::BeginChange(const std::string& path, std::promise<Result<void>>
     paths.push_back(source.path);
     if (!path.empty() && own > 1 && path != source.path) continue;
     if (!path.empty()) source.path = path;
-    change.next.emplace_back(i, Make(i, source, ""));
+    change.next.emplace_back(i, Make(source, places_[i].current->options().name, ""));
   }
   if (change.next.empty()) {
     return done.set_value(Error{
@@ -247,18 +280,30 @@ void Supervisor::AdvanceChange() {
   if (!all(Deployment::Phase::kServing)) return;
   Change change = std::move(*change_);
   change_.reset();
-  for (auto& [place, next] : change.next) Replace(place, std::move(next));
+  for (auto& [place, next] : change.next) {
+    Replace(place, std::move(next), places_[place].current->model());
+  }
   Show();
   change.done.set_value({});
 }
 
-void Supervisor::Replace(size_t place, std::unique_ptr<Deployment> next) {
+// `served`: what requests found until now.
+void Supervisor::Replace(size_t place, std::unique_ptr<Deployment> next,
+                         std::weak_ptr<const openai::ServedModel> served) {
   std::unique_ptr<Deployment> last = std::exchange(places_[place].current, std::move(next));
   places_[place].before = last->options().source;
   places_[place].before_resolved = last->resolved();
   last->Retire();
-  const Model model = last->model();
-  old_.push_back({std::move(last), model, Clock::now(), false});
+  old_.push_back({std::move(last), std::move(served), Clock::now(), false});
+}
+
+void Supervisor::EndTrial() {
+  if (contender_ == nullptr) return;
+  auto outcome = contender_->TakeOutcome();
+  if (!outcome) return;
+  if (outcome->promoted) return Replace(0, std::move(outcome->b), outcome->model);
+  outcome->b->Retire();
+  old_.push_back({std::move(outcome->b), outcome->model, Clock::now(), false});
 }
 
 void Supervisor::ReturnToBefore(size_t index) {
@@ -266,7 +311,8 @@ void Supervisor::ReturnToBefore(size_t index) {
   if (place.current->phase() != Deployment::Phase::kBroken || place.before_resolved.empty()) return;
   log_(fmt::format("{}: {}; the pipeline before it returns", place.current->options().source.path,
                    place.current->problem()));
-  auto before = Make(index, place.before, std::exchange(place.before_resolved, ""));
+  auto before =
+      Make(place.before, place.current->options().name, std::exchange(place.before_resolved, ""));
   if (auto started = before->Start(); !started.ok()) {
     return log_(started.error().message);
   }
@@ -294,6 +340,10 @@ void Supervisor::Show() {
     entries.push_back({current.options().source.path, current.model(), current.problem(),
                        current.phase() == Deployment::Phase::kBroken});
   }
+  if (contender_ != nullptr && !entries.empty()) {
+    if (auto model = contender_->model(); model != nullptr) entries[0].model = std::move(model);
+    if (auto entry = contender_->Entry()) entries.push_back(*std::move(entry));
+  }
   directory_.Show(std::move(entries));
 }
 
@@ -302,12 +352,14 @@ void Supervisor::EndAll() {
   change_.reset();
   for (Place& place : places_) place.current->End();
   for (Old& old : old_) old.deployment->End();
+  if (contender_ != nullptr) contender_->End();
   const Clock::time_point by = Clock::now() + kEndWithin;
   const auto ended = [&] {
     return std::all_of(places_.begin(), places_.end(),
                        [](Place& place) { return place.current->AllEnded(); }) &&
            std::all_of(old_.begin(), old_.end(),
-                       [](Old& old) { return old.deployment->AllEnded(); });
+                       [](Old& old) { return old.deployment->AllEnded(); }) &&
+           (contender_ == nullptr || contender_->AllEnded());
   };
   while (!ended() && Clock::now() < by) {
     Wait();
@@ -347,7 +399,10 @@ void Supervisor::Stop(double seconds) {
   directory_.ShowDraining();
   const auto by = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                      std::chrono::duration<double>(std::max(seconds, 0.0)));
-  Post([this, by] { stop_by_ = by; });
+  Post([this, by] {
+    stop_by_ = by;
+    if (contender_ != nullptr) contender_->Stop();
+  });
   if (!thread_.joinable()) return;
   thread_.join();
   std::error_code ignored;

@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "apps/link/endpoint.h"
 #include "apps/openai/served_model.h"
+#include "apps/trial/trial.h"
 
 // The engines behind a server: worker processes, supervised. The front end loads no engine plugin;
 // a plugin's crash costs its worker's streams, not the service.
@@ -27,7 +29,9 @@ struct FleetOptions {
   std::vector<link::Endpoint> workers;
   std::vector<std::string> model_names;  // --served-model-name; by pipeline, empty: the model's own
   double step_limit_s = 120;             // a worker that completes no step for so long is killed
-  std::string binary;                    // what workers are: this program
+  std::optional<PipelineSource> compared;  // tried beside the only pipeline
+  trial::TrialOptions trial;               // how
+  std::string binary;                      // what workers are: this program
   std::string folder;  // for sockets and logs; made with mode 0700, removed at the end
 };
 
@@ -51,8 +55,12 @@ class Fleet : public openai::ModelDirectory {
   virtual std::string Failed() const = 0;
 
   // Builds workers beside the old ones, sends new requests there, lets the old ones finish. Blocks.
-  // On failure the old stay and the error is returned. `path` empty: the files are read again.
+  // On failure the old stay and the error is returned; while two pipelines are compared it fails.
+  // `path` empty: the files are read again.
   virtual Result<void> Reload(const std::string& path) = 0;
+
+  // The comparison that FleetOptions::compared asks for; null: none.
+  virtual trial::Trial* trial() { return nullptr; }
 
   // Lets running requests finish, at most `seconds`, then ends the workers. No requests come any
   // more.
