@@ -34,6 +34,9 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/v1/jobs/{id}", &H::DeleteJob},
     {"GET", "/v1/ws", &H::WebSocket, true, true, Audience::kPublic, true},
     {"POST", "/admin/reload", &H::Reload, true, true, Audience::kAdmin},
+    {"GET", "/admin/compare", &H::Compare, true, false, Audience::kAdmin},
+    {"POST", "/admin/compare/promote", &H::Promote, true, true, Audience::kAdmin},
+    {"POST", "/admin/compare/rollback", &H::RollBack, true, true, Audience::kAdmin},
 };
 
 // A whole number in a query; `missing` where there is none; nullopt: something else is there.
@@ -171,6 +174,13 @@ void Handlers::Reload(To exchange) {
     return exchange->Reply(ErrorResponse(MakeError(409, "a reload is under way", "reloading")));
   }
   parts_.slow_work(exchange, [this, exchange] {
+    if (trial::Trial* trial = parts_.fleet->trial();
+        trial != nullptr && trial->Phase() <= trial::TrialPhase::kRunning) {
+      reloading_ = false;
+      return exchange->Reply(ErrorResponse(
+          MakeError(409, "two pipelines are compared; promote or roll back first, then reload",
+                    "comparison_running")));
+    }
     const auto reloaded = parts_.fleet->Reload("");
     reloading_ = false;
     if (!reloaded.ok()) {
@@ -180,6 +190,38 @@ void Handlers::Reload(To exchange) {
     }
     parts_.log->Info("reload", {{"status", "done"}});
     exchange->Reply({200, R"({"status":"reloaded"})"});
+  });
+}
+
+trial::Trial* Handlers::FindTrial(To exchange) const {
+  trial::Trial* trial = parts_.fleet->trial();
+  if (trial == nullptr) {
+    exchange->Reply(ErrorResponse(
+        MakeError(404, "nothing is compared here; start with tenon serve A.yaml --compare B.yaml",
+                  "no_comparison")));
+  }
+  return trial;
+}
+
+void Handlers::Compare(To exchange) {
+  parts_.work(exchange, [this, exchange] {
+    const trial::Trial* trial = FindTrial(exchange);
+    if (trial != nullptr) exchange->Reply({200, trial::TrialJson(trial->Report())});
+  });
+}
+
+void Handlers::EndTrial(To exchange, Result<void> (trial::Trial::*end)()) {
+  parts_.slow_work(exchange, [this, exchange, end] {
+    trial::Trial* trial = FindTrial(exchange);
+    if (trial == nullptr) return;
+    const auto ended = (trial->*end)();
+    if (ended.ok()) {
+      return exchange->Reply(
+          {200, fmt::format(R"({{"status":"{}"}})", trial::Name(trial->Phase()))});
+    }
+    const bool stops = ended.error().status == Status::kCancelled;
+    exchange->Reply(ErrorResponse(MakeError(stops ? 503 : 409, ended.error().message,
+                                            stops ? "shutting_down" : "comparison_state")));
   });
 }
 

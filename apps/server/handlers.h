@@ -55,6 +55,9 @@ class Handlers {
   void Version(To exchange);
   void MetricsText(To exchange);
   void Reload(To exchange);
+  void Compare(To exchange);
+  void Promote(To exchange) { EndTrial(exchange, &trial::Trial::Promote); }
+  void RollBack(To exchange) { EndTrial(exchange, &trial::Trial::RollBack); }
   void Page(To exchange);
   void WebSocket(To exchange);
   void StartJob(To exchange);
@@ -69,6 +72,9 @@ class Handlers {
   void CallNow(openai::Endpoint endpoint, To exchange);
   bool IsFull(To exchange) const;
   void LogPrompt(To exchange) const;
+  // Null, and the exchange is answered, where there is none.
+  trial::Trial* FindTrial(To exchange) const;
+  void EndTrial(To exchange, Result<void> (trial::Trial::*end)());
 
   HandlerParts parts_;
   Jobs jobs_;
