@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "apps/cli/command.h"
+#include "apps/cli/comparison_arguments.h"
 #include "apps/cli/signals.h"
 #include "apps/link/fleet.h"
 #include "apps/link/public_service.h"
@@ -35,6 +36,7 @@ struct ServeArguments {
   server::ServerOptions server;
   openai::AdmissionLimits admission;
   std::vector<std::string> workers;  // HOST:PORT
+  ComparisonArguments compared;
   link::TlsFiles tls;
   int admin_port = -1;
   int grpc_port = -1;
@@ -84,6 +86,14 @@ void RaiseFileLimit(server::ServerOptions* options, server::Log& log) {
 
 FleetOptions MakeFleetOptions(const ServeArguments& arguments) {
   FleetOptions options;
+  const ComparisonArguments& compared = arguments.compared;
+  if (!compared.pipeline.empty()) {
+    options.compared = {compared.pipeline, arguments.shared.overrides,
+                        arguments.shared.plugin_dirs};
+    options.compared->overrides.insert(options.compared->overrides.end(),
+                                       compared.overrides.begin(), compared.overrides.end());
+  }
+  options.trial = compared.trial;
   for (const std::string& path : arguments.pipelines) {
     options.pipelines.push_back(
         {path, arguments.shared.overrides, arguments.shared.plugin_dirs, ""});
@@ -364,10 +374,13 @@ void AddServe(CLI::App& app, int& exit_code) {
       ->allow_extra_args(false);
   AddListening(*command, *arguments);
   AddOperation(*command, *arguments);
+  AddComparison(*command, arguments->compared);
   command->callback([arguments, &exit_code] {
     if (arguments->pipelines.empty() && arguments->workers.empty()) {
       throw CLI::RequiredError("PIPELINE or --worker");
     }
+    CheckComparison(*command, arguments->pipelines.size(), arguments->workers.size(),
+                    &arguments->compared);
     exit_code = Serve(*arguments);
   });
 }
