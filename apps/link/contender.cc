@@ -95,6 +95,8 @@ void Contender::FinishLoading(Deployment& incumbent) {
   openai::ServedModel model = *incumbent.model();
   model.engine = client_;
   model_ = std::make_shared<const openai::ServedModel>(std::move(model));
+  // It is over when one of its workers dies; no other is to load beside A meanwhile.
+  b_->Retire();
   const std::lock_guard lock(mutex_);
   phase_ = TrialPhase::kRunning;
   began_ = Clock::now();

@@ -42,7 +42,7 @@ class Contender final : public trial::Trial {
   std::optional<Directory::Entry> Entry() const;
   // What is to be served in A's stead while the trial runs; else null.
   std::shared_ptr<const openai::ServedModel> model() const;
-  // B, once, when the trial is over. `model` is what served meanwhile.
+  // B, retired, once, when the trial is over. `model` is what served meanwhile.
   struct Outcome {
     bool promoted = false;
     std::unique_ptr<Deployment> b;

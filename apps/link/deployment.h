@@ -45,6 +45,7 @@ class Deployment {
   void Tick(bool judge);
   // Another takes its place: who dies from now on stays dead.
   void Retire() { retired_ = true; }
+  void Reinstate() { retired_ = false; }
   // Ends the workers; nothing is started any more.
   void End();
 

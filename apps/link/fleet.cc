@@ -301,8 +301,10 @@ void Supervisor::EndTrial() {
   if (contender_ == nullptr) return;
   auto outcome = contender_->TakeOutcome();
   if (!outcome) return;
-  if (outcome->promoted) return Replace(0, std::move(outcome->b), outcome->model);
-  outcome->b->Retire();
+  if (outcome->promoted) {
+    outcome->b->Reinstate();
+    return Replace(0, std::move(outcome->b), outcome->model);
+  }
   old_.push_back({std::move(outcome->b), outcome->model, Clock::now(), false});
 }
 

@@ -82,8 +82,11 @@ class SplitRequest final : public OpenRequest, public std::enable_shared_from_th
       if (run_ != run) return;
       again =
           arm_ == Arm::kB && !begun_ && event.finish == FinishReason::kError && !traffic_->promoted;
-      begun_ = !again;
-      if (again) run_ = nullptr;
+      if (again) {
+        run_ = nullptr;
+      } else if (!std::exchange(begun_, true)) {
+        request_ = {};
+      }
     }
     const bool last = run->Note(event);
     if (again) {
@@ -103,7 +106,7 @@ class SplitRequest final : public OpenRequest, public std::enable_shared_from_th
   const std::shared_ptr<Traffic> traffic_;
   const bool counted_;
   std::mutex mutex_;
-  GenerateRequest request_;  // what is left of it is B's to try again
+  GenerateRequest request_;  // until somebody began to answer
   const OnGenerateEvent on_event_;
   uint64_t number_ = 0;
   Arm arm_ = Arm::kA;

@@ -22,7 +22,7 @@ struct TrialLimits {
 // Keeps B or rolls it back. Times and shares are looked at when there are `min_requests`, and then
 // each time these have grown by half; a limit counts as broken where the whole interval lies beyond
 // it. The intervals of look k leave out 5 % · 6 / (π² k²), so that all looks of a trial together
-// roll back a B that is within a limit in at most 2.5 % of trials. Thread: one.
+// find a B that is within a limit beyond it in at most 2.5 % of trials. Thread: one.
 class TrialJudge {
  public:
   explicit TrialJudge(const TrialLimits& limits) : limits_(limits) {}

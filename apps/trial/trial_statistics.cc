@@ -47,7 +47,6 @@ void TrialStatistics::End(Arm arm, const RunRecord& record) {
   const std::lock_guard lock(mutex_);
   OfArm& of = arms_[static_cast<size_t>(arm)];
   of.counts.output_tokens += record.output_tokens;
-  if (!record.error.empty()) of.counts.last_error = record.error;
   switch (record.end) {
     case RunEnd::kDone:
       ++of.counts.done;
@@ -62,6 +61,7 @@ void TrialStatistics::End(Arm arm, const RunRecord& record) {
       break;
     case RunEnd::kFailed:
       ++of.counts.failed;
+      of.counts.last_error = record.error;
       break;
   }
 }

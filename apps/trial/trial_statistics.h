@@ -38,7 +38,7 @@ struct ArmCounts {
   int64_t begun = 0;
   int64_t done = 0, cancelled = 0, refused = 0, failed = 0;
   int64_t output_tokens = 0;
-  std::string last_error;  // that failed or refused one
+  std::string last_error;  // that failed one; refusals may quote what was asked
 };
 
 struct ArmSummary {

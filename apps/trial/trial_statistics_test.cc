@@ -37,7 +37,7 @@ TEST(TrialStatistics, CountsEndsByTheirKind) {
   EXPECT_EQ(counts.failed, 1);
   EXPECT_EQ(counts.refused, 1);
   EXPECT_EQ(counts.cancelled, 1);
-  EXPECT_EQ(counts.last_error, "odd");
+  EXPECT_EQ(counts.last_error, "broken");
   EXPECT_EQ(counts.output_tokens, 10);
   EXPECT_EQ(statistics.Counts(Arm::kA).begun, 0);
 }
