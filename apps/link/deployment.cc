@@ -187,9 +187,9 @@ void Deployment::Found(const RemoteClient& worker) {
                        wake();
                        return text;
                      });
+  identity_ = worker.Identity();
   if (!options_.remote.empty()) return;
-  resolved_ = worker.Resolved();
-  if (auto path = WriteSnapshot(options_, resolved_); path.ok()) {
+  if (auto path = WriteSnapshot(options_, identity_.resolved); path.ok()) {
     start_from_ = {*path, {}, options_.source.plugin_dirs};
   } else {
     options_.log(path.error().message);
@@ -235,6 +235,7 @@ void Deployment::FinishLoading() {
   if (!text.ok()) return Break(text.error().message);
   openai::ServedModel model;
   model.facts = group_->Facts();
+  model.identity = identity_;
   model.name = options_.name.empty() ? model.facts.model : options_.name;
   model.created = static_cast<int64_t>(std::time(nullptr));
   model.text = std::move(*text);

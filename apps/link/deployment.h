@@ -56,7 +56,7 @@ class Deployment {
   const std::string& last_death() const { return last_death_; }
   // From kServing on.
   std::shared_ptr<const openai::ServedModel> model() const { return model_; }
-  const std::string& resolved() const { return resolved_; }
+  const std::string& resolved() const { return identity_.resolved; }
   int64_t OpenRequests() const { return group_ != nullptr ? group_->OpenRequests() : 0; }
   bool AllEnded();
   // To poll for reading.
@@ -92,7 +92,7 @@ class Deployment {
   std::string last_death_;
   Phase phase_ = Phase::kLoading;
   std::string problem_;
-  std::string resolved_;
+  EngineIdentity identity_;
   std::shared_ptr<WorkerGroup> group_;
   std::future<Text> text_;
   std::shared_ptr<const openai::ServedModel> model_;

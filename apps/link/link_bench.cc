@@ -89,7 +89,7 @@ class StubEngine final : public EngineClient {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   auto service = std::move(*link::WorkerService::Listen({.socket = socket, .host = "", .tls = {}}));
   const auto engine = std::make_shared<StubEngine>();
-  service->Serve(engine, "");
+  service->Serve(engine, {});
   const auto after_step = service->AfterStep();
   while (engine->Open() < streams) usleep(1000);
   const double start = CpuUs();

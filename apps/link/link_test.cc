@@ -57,7 +57,11 @@ struct Worker {
     facts.adapters = {"first"};
     engine = RunOnThread(std::make_shared<GenerationLoop>(
         std::shared_ptr<core::Engine>(fake, fake->engine.get()), facts, service->AfterStep()));
-    service->Serve(engine, "model: fake\n");
+    service->Serve(engine, {.resolved = "model: fake\n",
+                            .sha256 = "ab",
+                            .isa = "any",
+                            .threads = 3,
+                            .components = {{"device", "cpu", "acme.cpu", "1.2", "/cpu.so", "cd"}}});
   }
   const std::shared_ptr<core::testing::FakeEngine> fake =
       std::make_shared<core::testing::FakeEngine>(kLimits, 4, false);
@@ -120,7 +124,13 @@ TEST(Link, GeneratesAsTheEngineDoes) {
   ASSERT_TRUE(Eventually([&] { return client->Link().serving; }));
   EXPECT_EQ(client->Facts().model, "fake");
   EXPECT_EQ(client->Facts().adapters, std::vector<std::string>{"first"});
-  EXPECT_EQ(client->Resolved(), "model: fake\n");
+  const EngineIdentity identity = client->Identity();
+  EXPECT_EQ(identity.resolved, "model: fake\n");
+  EXPECT_EQ(identity.sha256 + identity.isa, "abany");
+  EXPECT_EQ(identity.threads, 3);
+  ASSERT_EQ(identity.components.size(), 1u);
+  EXPECT_EQ(identity.components[0].plugin, "acme.cpu");
+  EXPECT_EQ(identity.components[0].sha256, "cd");
   Listener one, many;
   GenerateRequest request = Asking({5, 6, 7}, 20);
   request.logprobs = 3;
@@ -221,7 +231,7 @@ TEST(Link, ALostWorkerEndsItsRequestsWithAnError) {
     std::atomic<int> cancelled = 0;
   };
   const auto silent = std::make_shared<Silent>();
-  worker->service->Serve(silent, "");
+  worker->service->Serve(silent, {});
   const auto client = Connect(folder.path + "/a");
   ASSERT_TRUE(Eventually([&] { return client->Link().serving; }));
   Listener open;

@@ -12,6 +12,7 @@ namespace {
 constexpr int32_t kMaxStopTokens = 1 << 16;
 constexpr int32_t kMaxAdapters = 4096;
 constexpr int32_t kMaxPlugins = 4096;
+constexpr int32_t kMaxComponents = 4096;
 constexpr int32_t kMaxColumns = 1 << 20;
 
 Error Broken(const char* what) {
@@ -302,6 +303,36 @@ Result<EngineFacts> Read(const v1::Hello& message) {
   facts.embedding_max_tokens = AtLeast0(message.embedding_max_tokens());
   facts.embedding_cut_tokens = AtLeast0(message.embedding_cut_tokens());
   return facts;
+}
+
+void Write(const EngineIdentity& identity, v1::Hello* out) {
+  out->set_resolved(identity.resolved);
+  out->set_program_sha256(identity.sha256);
+  out->set_isa(identity.isa);
+  out->set_threads(identity.threads);
+  for (const ComponentIdentity& component : identity.components) {
+    v1::Component* message = out->add_components();
+    message->set_family(component.family);
+    message->set_use(component.use);
+    message->set_plugin(component.plugin);
+    message->set_version(component.version);
+    message->set_file(component.file);
+    message->set_sha256(component.sha256);
+  }
+}
+
+Result<EngineIdentity> ReadIdentity(const v1::Hello& message) {
+  if (message.components_size() > kMaxComponents) return Broken("too many components");
+  EngineIdentity identity;
+  identity.resolved = message.resolved();
+  identity.sha256 = message.program_sha256();
+  identity.isa = message.isa();
+  identity.threads = AtLeast0(message.threads());
+  for (const v1::Component& component : message.components()) {
+    identity.components.push_back({component.family(), component.use(), component.plugin(),
+                                   component.version(), component.file(), component.sha256()});
+  }
+  return identity;
 }
 
 void Write(const EngineState& state, v1::Heartbeat* out) {

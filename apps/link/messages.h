@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/engine/engine_client.h"
+#include "apps/engine/engine_identity.h"
 #include "apps/link/engine.pb.h"
 
 // Between the engine client's values and engine.proto's messages. Reading trusts no number: what
@@ -38,6 +39,9 @@ Result<void> Read(const v1::Step& message, const EngineFacts& facts,
 
 void Write(const EngineFacts& facts, v1::Hello* out);
 Result<EngineFacts> Read(const v1::Hello& message);
+
+void Write(const EngineIdentity& identity, v1::Hello* out);
+Result<EngineIdentity> ReadIdentity(const v1::Hello& message);
 
 void Write(const EngineState& state, v1::Heartbeat* out);
 EngineState Read(const v1::Heartbeat& message);

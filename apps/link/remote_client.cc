@@ -49,7 +49,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   EngineFacts Facts() const;
   EngineState State() const;
   LinkState Link() const;
-  std::string Resolved() const;
+  EngineIdentity Identity() const;
 
  private:
   struct Open {
@@ -84,7 +84,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   mutable std::mutex mutex_;
   std::condition_variable to_send_;
   EngineFacts facts_;
-  std::string resolved_;
+  EngineIdentity identity_;
   EngineState state_;
   bool serving_ = false;
   std::string lost_;
@@ -257,9 +257,9 @@ LinkState Stream::Link() const {
           .tokens = tokens_};
 }
 
-std::string Stream::Resolved() const {
+EngineIdentity Stream::Identity() const {
   const std::lock_guard lock(mutex_);
-  return resolved_;
+  return identity_;
 }
 
 void Stream::Take(const v1::FromWorker& message) {
@@ -295,11 +295,13 @@ void Stream::Take(const v1::FromWorker& message) {
 void Stream::Greeted(const v1::Hello& hello) {
   auto facts = Read(hello);
   if (!facts.ok()) return Break("the engine was lost: " + facts.error().message);
+  auto identity = ReadIdentity(hello);
+  if (!identity.ok()) return Break("the engine was lost: " + identity.error().message);
   read_facts_ = *facts;
   {
     const std::lock_guard lock(mutex_);
     facts_ = std::move(*facts);
-    resolved_ = hello.resolved();
+    identity_ = std::move(*identity);
     serving_ = true;
   }
   on_change_();
@@ -381,7 +383,7 @@ class Remote final : public RemoteClient {
     stream_->Embed(texts, std::move(done));
   }
   LinkState Link() const override { return stream_->Link(); }
-  std::string Resolved() const override { return stream_->Resolved(); }
+  EngineIdentity Identity() const override { return stream_->Identity(); }
   void Break(const std::string& why) override { stream_->Break(why); }
 
  private:

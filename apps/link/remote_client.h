@@ -6,6 +6,7 @@
 #include <string>
 
 #include "apps/engine/engine_client.h"
+#include "apps/engine/engine_identity.h"
 #include "apps/link/endpoint.h"
 
 namespace tenon::apps::link {
@@ -33,8 +34,8 @@ class RemoteClient : public EngineClient {
 
   virtual LinkState Link() const = 0;
 
-  // The worker's pipeline as canonical YAML; empty until it serves.
-  virtual std::string Resolved() const = 0;
+  // What the worker's engine is made of; empty until it serves.
+  virtual EngineIdentity Identity() const = 0;
 
   // Breaks the link; `why` is what open requests are told.
   virtual void Break(const std::string& why) = 0;

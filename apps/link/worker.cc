@@ -6,11 +6,11 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <filesystem>
 #include <functional>
 #include <utility>
 
 #include "apps/assemble/embedding_session.h"
+#include "apps/engine/engine_identity.h"
 #include "apps/engine/local_client.h"
 #include "apps/link/crash_report.h"
 #include "apps/link/fleet.h"
@@ -43,19 +43,8 @@ bool EndWithParent(int parent) {
 
 struct Opened {
   std::shared_ptr<EngineClient> engine;
-  std::string resolved;  // the pipeline as canonical YAML
+  EngineIdentity identity;
 };
-
-// The pipeline as canonical YAML that means the same from any folder.
-std::string ResolvedOf(core::Pipeline pipeline) {
-  const auto absolute = [](std::string& path) {
-    path = std::filesystem::absolute(path).lexically_normal().string();
-  };
-  if (core::IsModelPath(pipeline.model)) absolute(pipeline.model);
-  for (core::PluginPath& plugin : pipeline.plugins) absolute(plugin.path);
-  for (auto& [name, folder] : pipeline.adapters) absolute(folder);
-  return core::Dump(pipeline);
-}
 
 Result<Opened> Open(const WorkerOptions& options, const std::function<void()>& after_step) {
   SessionOptions session;
@@ -67,14 +56,14 @@ Result<Opened> Open(const WorkerOptions& options, const std::function<void()>& a
   session.purpose = Purpose::kExplain;
   auto opened = Session::Open(session);
   TENON_RETURN_IF_ERROR(opened);
-  const std::string resolved = ResolvedOf((*opened)->pipeline());
+  EngineIdentity identity = IdentityOf(**opened);
   if (!(*opened)->model().model->Info().encoder) {
-    return Opened{MakeLocalClient(std::move(*opened), after_step), resolved};
+    return Opened{MakeLocalClient(std::move(*opened), after_step), std::move(identity)};
   }
   opened->reset();
   auto embeds = EmbeddingSession::Open({.session = std::move(session)});
   TENON_RETURN_IF_ERROR(embeds);
-  return Opened{MakeLocalClient(std::move(*embeds), after_step), resolved};
+  return Opened{MakeLocalClient(std::move(*embeds), after_step), std::move(identity)};
 }
 
 void HandleSignals() {
@@ -113,7 +102,7 @@ int RunWorker(const WorkerOptions& options) {
     send();
   });
   if (!opened.ok()) return Fail(options, opened.error());
-  link.Serve(std::move(opened->engine), opened->resolved);
+  link.Serve(std::move(opened->engine), opened->identity);
   if (options.report < 0) {
     const std::string& socket = options.endpoint.socket;
     fmt::print("tenon worker: {} at {}\n", options.pipeline.path,

@@ -105,7 +105,7 @@ class Service final : public WorkerService, public v1::EngineLink::Service {
 
   Result<void> Start(const Endpoint& endpoint);
   int Port() const override { return port_; }
-  void Serve(std::shared_ptr<EngineClient> engine, const std::string& resolved) override;
+  void Serve(std::shared_ptr<EngineClient> engine, const EngineIdentity& identity) override;
   std::function<void()> AfterStep() override;
 
   grpc::Status Attach(grpc::ServerContext* context, FrontStream* stream) override;
@@ -345,10 +345,10 @@ grpc::Status Service::Attach(grpc::ServerContext* context, FrontStream* stream) 
   return grpc::Status::OK;
 }
 
-void Service::Serve(std::shared_ptr<EngineClient> engine, const std::string& resolved) {
+void Service::Serve(std::shared_ptr<EngineClient> engine, const EngineIdentity& identity) {
   const std::lock_guard lock(mutex_);
   Write(engine->Facts(), &hello_);
-  hello_.set_resolved(resolved);
+  Write(identity, &hello_);
   engine_ = std::move(engine);
   for (const auto& attachment : attachments_->All()) attachment->Greet(engine_, hello_);
   // Ready is told by a heartbeat.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "apps/engine/engine_client.h"
+#include "apps/engine/engine_identity.h"
 #include "apps/link/endpoint.h"
 
 namespace tenon::apps::link {
@@ -23,9 +24,8 @@ class WorkerService {
   // The port of a TCP endpoint.
   virtual int Port() const = 0;
 
-  // Tells all front ends what the engine is and takes requests for it. Once. `resolved`: its
-  // pipeline as canonical YAML.
-  virtual void Serve(std::shared_ptr<EngineClient> engine, const std::string& resolved) = 0;
+  // Tells all front ends what the engine is and takes requests for it. Once.
+  virtual void Serve(std::shared_ptr<EngineClient> engine, const EngineIdentity& identity) = 0;
 
   // Sends what the engine told since the last call; nothing once the service is gone. For
   // MakeLocalClient's after_step.

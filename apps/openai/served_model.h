@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/engine/engine_client.h"
+#include "apps/engine/engine_identity.h"
 #include "apps/openai/control_tokens.h"
 #include "tenon/result.h"
 #include "text/chat_template.h"
@@ -28,6 +29,7 @@ struct ServedModel {
   std::string name;
   int64_t created = 0;  // Unix time, seconds
   EngineFacts facts;
+  EngineIdentity identity;  // empty where nobody asked for it
   std::shared_ptr<const ModelText> text;
   std::shared_ptr<EngineClient> engine;
 };
