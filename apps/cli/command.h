@@ -9,6 +9,10 @@
 #include "apps/assemble/session.h"
 #include "tenon/result.h"
 
+namespace tenon::apps::record {
+struct RecordOptions;
+}
+
 // What the commands share. Each add-function puts its subcommand into `app`; when the user named
 // it, `exit_code` is set to what the process returns.
 namespace tenon::apps {
@@ -35,6 +39,7 @@ void AddCheck(CLI::App& app, int& exit_code);
 void AddNew(CLI::App& app, int& exit_code);
 void AddWorker(CLI::App& app, int& exit_code);
 void AddServe(CLI::App& app, int& exit_code);
+void AddReplay(CLI::App& app, int& exit_code);
 
 // Prints the error to stderr; the exit code that belongs to it.
 int Report(const Error& error);
@@ -49,6 +54,9 @@ CLI::Validator WholeNumber();
 
 // Adds PIPELINE, --set and --plugin-dir.
 void AddPipelineArguments(CLI::App& command, SessionOptions& options);
+
+// Adds --record and what belongs to it.
+void AddRecordArguments(CLI::App& command, record::RecordOptions& options);
 
 // Adds --adapter, which sets `name`.
 void AddAdapterArgument(CLI::App& command, std::string& name);

@@ -68,6 +68,7 @@ int Main(int argc, char** argv) {
   AddNew(app, exit_code);
   AddWorker(app, exit_code);
   AddServe(app, exit_code);
+  AddReplay(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "apps/cli/command.h"
@@ -15,6 +16,7 @@
 #include "apps/link/fleet.h"
 #include "apps/link/public_service.h"
 #include "apps/openai/api.h"
+#include "apps/record/recorded_directory.h"
 #include "apps/server/call_watch.h"
 #include "apps/server/server.h"
 #include "fmt/format.h"
@@ -45,6 +47,7 @@ struct ServeArguments {
   std::string key_file;
   std::string log_file;
   std::string trace_file;
+  record::RecordOptions record;  // folder empty: nothing is recorded
   std::string metrics_prefix = "tenon";
   double drain_s = 600;
   double step_limit_s = FleetOptions().step_limit_s;
@@ -158,7 +161,10 @@ class Serving {
     auto fleet = Fleet::Start(MakeFleetOptions(arguments_), events);
     if (!fleet.ok()) return fleet.error();
     fleet_ = std::move(fleet).value();
-    api_ = openai::MakeApi(*fleet_, *watch_, arguments_.admission, openai::RequestCaps{});
+    TENON_RETURN_IF_ERROR(StartRecording());
+    const openai::ModelDirectory* models = fleet_.get();
+    if (recorded_) models = &*recorded_;
+    api_ = openai::MakeApi(*models, *watch_, arguments_.admission, openai::RequestCaps{});
     server::ServerOptions options = arguments_.server;
     options.most_waiting = arguments_.admission.waiting_requests;
     RaiseFileLimit(&options, log_);
@@ -182,6 +188,20 @@ class Serving {
       return grpc.error();
     }
     grpc_ = std::move(grpc).value();
+    return {};
+  }
+
+  Result<void> StartRecording() {
+    if (arguments_.record.folder.empty()) return {};
+    record::RecordOptions options = arguments_.record;
+    options.on_problem = [this](const std::string& text) { log_.Warn("record", {{"text", text}}); };
+    auto writer = record::RecordWriter::Open(std::move(options));
+    if (!writer.ok()) {
+      fleet_->Stop(0);
+      return writer.error();
+    }
+    writer_ = std::move(writer).value();
+    recorded_.emplace(*fleet_, *writer_);
     return {};
   }
 
@@ -254,6 +274,7 @@ class Serving {
     if (grpc_) grpc_->Stop(0);
     server_->Stop();
     fleet_->Stop(seconds);
+    if (writer_) log_.Info("recorded", {{"run", writer_->run()}, {"left_out", writer_->LeftOut()}});
   }
 
   const ServeArguments& arguments_;
@@ -263,7 +284,9 @@ class Serving {
   server::Metrics metrics_;
   std::unique_ptr<server::Trace> trace_;
   std::unique_ptr<server::CallWatch> watch_;
+  std::unique_ptr<record::RecordWriter> writer_;  // before the fleet, whose requests end there
   std::unique_ptr<Fleet> fleet_;
+  std::optional<record::RecordedDirectory> recorded_;
   std::unique_ptr<openai::Api> api_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<link::PublicService> grpc_;
@@ -330,6 +353,7 @@ void AddOperation(CLI::App& command, ServeArguments& arguments) {
                    "put prompts and answers into the log");
   command.add_option("--trace", arguments.trace_file,
                      "write spans of requests and plugins' shares here, for ui.perfetto.dev");
+  AddRecordArguments(command, arguments.record);
   command
       .add_option("--drain-seconds", arguments.drain_s,
                   "how long running requests may take to finish after SIGTERM")
