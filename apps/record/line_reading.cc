@@ -219,7 +219,7 @@ Result<Line> ReadLine(std::string_view text) {
   openai::ApiError error;
   if (!openai::ParseBody(text, kDepth, &json, &error)) {
     return Error{Status::kInvalid,
-                 "no line of a recording: " + error.message.substr(error.message.rfind(": ") + 2)};
+                 "no line of a recording: " + error.message.substr(error.message.find(": ") + 2)};
   }
   const JsonValue::Object* object = json.AsObject();
   const std::string kind = object != nullptr && object->size() == 1 ? object->front().first : "";
