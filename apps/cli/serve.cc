@@ -231,6 +231,7 @@ class Serving {
     log_.Info("ready", {{"url", server_->Url()}});
   }
 
+  // A pipeline that breaks from here on does not end the server: a reload may bring it back.
   int AwaitEnd() {
     while (true) {
       const int signal = signals_.Wait(1000ms);

@@ -114,8 +114,13 @@ void Deployment::WatchRemote(size_t index, bool judge) {
     if (ending_ || Clock::now() - place.started < kLookAgain) return;
     place.started = Clock::now();
     auto client = RemoteClient::Connect(options_.remote[index], options_.wake);
-    if (!client.ok()) return Break(client.error().message);
-    place.client = std::move(*client);
+    if (client.ok()) {
+      place.client = std::move(*client);
+    } else if (phase_ == Phase::kLoading) {
+      Break(client.error().message);
+    } else if (std::exchange(place.refused, client.error().message) != client.error().message) {
+      options_.log(place.refused);
+    }
     return;
   }
   const LinkState link = place.client->Link();
@@ -246,6 +251,9 @@ void Deployment::FinishLoading() {
 
 void Deployment::Break(const std::string& problem) {
   if (phase_ == Phase::kBroken) return;
+  if (phase_ == Phase::kServing) {
+    options_.log(fmt::format("{}: {}", options_.source.path, problem));
+  }
   phase_ = Phase::kBroken;
   problem_ = problem;
   End();

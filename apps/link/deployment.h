@@ -69,6 +69,7 @@ class Deployment {
     Clock::time_point started;
     Clock::time_point lost;  // since when its link is; epoch: it is not
     bool joined = false;     // the group
+    std::string refused;     // why its link could not be made anew
     std::string killed;      // why it is killed here
     Clock::time_point kill_at;
   };

@@ -311,8 +311,7 @@ void Supervisor::EndTrial() {
 void Supervisor::ReturnToBefore(size_t index) {
   Place& place = places_[index];
   if (place.current->phase() != Deployment::Phase::kBroken || place.before_resolved.empty()) return;
-  log_(fmt::format("{}: {}; the pipeline before it returns", place.current->options().source.path,
-                   place.current->problem()));
+  log_(fmt::format("{}: the pipeline before it returns", place.current->options().source.path));
   auto before =
       Make(place.before, place.current->options().name, std::exchange(place.before_resolved, ""));
   if (auto started = before->Start(); !started.ok()) {
@@ -339,8 +338,10 @@ void Supervisor::Show() {
   std::vector<link::Directory::Entry> entries;
   for (const Place& place : places_) {
     const Deployment& current = *place.current;
+    // One that served, or took the place of one that did, may come back: the server stays.
+    const bool first = current.options().resolved.empty() && current.model() == nullptr;
     entries.push_back({current.options().source.path, current.model(), current.problem(),
-                       current.phase() == Deployment::Phase::kBroken});
+                       current.phase() == Deployment::Phase::kBroken && first});
   }
   if (contender_ != nullptr && !entries.empty()) {
     if (auto model = contender_->model(); model != nullptr) entries[0].model = std::move(model);

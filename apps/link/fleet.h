@@ -51,7 +51,8 @@ class Fleet : public openai::ModelDirectory {
   // (work waits and no step was completed for 5 s), quarantined, or the error that ended the first
   // start.
   virtual std::string WhyNotReady() const = 0;
-  // A pipeline that never came up: its error. The server ends with it. Empty: none.
+  // A pipeline that never came up: its error. The server ends with it. Empty: none, and for good
+  // once all served: who breaks later is in quarantine, and the server stays for a reload.
   virtual std::string Failed() const = 0;
 
   // Builds workers beside the old ones, sends new requests there, lets the old ones finish. Blocks.

@@ -178,6 +178,8 @@ TEST(Fleet, ThreeDeathsQuarantineAPipeline) {
   served.Generate({1}, 5, refused);
   ASSERT_TRUE(Eventually([&] { return refused.Ended(); }));
   EXPECT_EQ(refused.Last().status, Status::kIo);
+  EXPECT_THAT(served.Log(), HasSubstr("quarantined"));
+  EXPECT_EQ(served.fleet->Failed(), "");
   // A reload lifts it.
   const auto reloaded = served.fleet->Reload("");
   EXPECT_TRUE(reloaded.ok()) << reloaded.error().message;
