@@ -26,7 +26,9 @@ using tenon::v1::GenerateChunk;
 using tenon::v1::GenerateRequest;
 
 constexpr size_t kMaxUnread = size_t{1} << 20;
-constexpr int kThreads = 2;
+// Of those who generate and those who embed, that neither waits for the other.
+constexpr int kGenerateThreads = 2;
+constexpr int kEmbedThreads = 1;
 
 grpc::StatusCode CodeOf(int http) {
   switch (http) {
@@ -59,8 +61,8 @@ openai::ApiError ErrorOf(const Error& error) {
 // Runs what takes time apart from gRPC's threads, which also carry the workers' links.
 class Threads {
  public:
-  Threads() {
-    for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Run(); });
+  explicit Threads(int count) {
+    for (int i = 0; i < count; ++i) threads_.emplace_back([this] { Run(); });
   }
   ~Threads() {
     {
@@ -101,6 +103,8 @@ class Answer : public openai::ReplySink {
  public:
   explicit Answer(grpc::CallbackServerContext* context) : context_(context) {}
 
+  void Keep(std::shared_ptr<Answer> self) { self_ = std::move(self); }
+
   void Begin(openai::Api& api, const Result<ApiRequest>& request, const openai::Caller& caller,
              const std::shared_ptr<Answer>& self) {
     if (!request.ok()) return Fail(ErrorOf(request.error()));
@@ -112,6 +116,18 @@ class Answer : public openai::ReplySink {
       cancelled = cancelled_;
     }
     if (cancelled) call->Cancel();
+  }
+  // What gRPC tells of both.
+  void Cancelled() {
+    CancelCall();
+    EndWith(grpc::Status::CANCELLED);
+  }
+  void Done() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    self_.reset();
   }
   // Not under mutex_: the API may be about to tell more.
   void CancelCall() {
@@ -143,22 +159,19 @@ class Answer : public openai::ReplySink {
 
  protected:
   virtual void EndWith(grpc::Status status) = 0;
-  void SetDone() {
-    const std::lock_guard lock(mutex_);
-    done_ = true;
-  }
 
+  std::shared_ptr<Answer> self_;
   grpc::CallbackServerContext* const context_;
   std::mutex mutex_;
   std::shared_ptr<openai::Call> call_;
   bool cancelled_ = false;
+  bool ended_ = false;
   bool done_ = false;  // gRPC is
 };
 
 class StreamAnswer final : public Answer, public grpc::ServerWriteReactor<GenerateChunk> {
  public:
   using Answer::Answer;
-  void Keep(std::shared_ptr<StreamAnswer> self) { self_ = std::move(self); }
 
   void Whole(std::string json) override {
     Chunk(std::move(json));
@@ -186,14 +199,8 @@ class StreamAnswer final : public Answer, public grpc::ServerWriteReactor<Genera
     if (!ok) waiting_.clear();
     Next();
   }
-  void OnCancel() override {
-    CancelCall();
-    EndWith(grpc::Status::CANCELLED);
-  }
-  void OnDone() override {
-    SetDone();
-    self_.reset();
-  }
+  void OnCancel() override { Cancelled(); }
+  void OnDone() override { Done(); }
 
  private:
   void EndWith(grpc::Status status) override {
@@ -218,12 +225,10 @@ class StreamAnswer final : public Answer, public grpc::ServerWriteReactor<Genera
     }
   }
 
-  std::shared_ptr<StreamAnswer> self_;
   std::deque<GenerateChunk> waiting_;
   GenerateChunk out_;
   size_t unread_ = 0;  // bytes
   bool writing_ = false;
-  bool ended_ = false;
   bool finished_ = false;
   grpc::Status status_;
 };
@@ -232,7 +237,6 @@ class EmbedAnswer final : public Answer, public grpc::ServerUnaryReactor {
  public:
   EmbedAnswer(grpc::CallbackServerContext* context, EmbedReply* reply)
       : Answer(context), reply_(reply) {}
-  void Keep(std::shared_ptr<EmbedAnswer> self) { self_ = std::move(self); }
 
   void Whole(std::string json) override {
     auto reply = ReplyOf(json);
@@ -245,14 +249,8 @@ class EmbedAnswer final : public Answer, public grpc::ServerUnaryReactor {
   }
   void Chunk(std::string) override {}
   void End() override {}
-  void OnCancel() override {
-    CancelCall();
-    EndWith(grpc::Status::CANCELLED);
-  }
-  void OnDone() override {
-    SetDone();
-    self_.reset();
-  }
+  void OnCancel() override { Cancelled(); }
+  void OnDone() override { Done(); }
 
  private:
   void EndWith(grpc::Status status) override {
@@ -260,9 +258,7 @@ class EmbedAnswer final : public Answer, public grpc::ServerUnaryReactor {
     if (!std::exchange(ended_, true)) Finish(std::move(status));
   }
 
-  std::shared_ptr<EmbedAnswer> self_;
   EmbedReply* const reply_;
-  bool ended_ = false;
 };
 
 class Service final : public PublicService, public tenon::v1::Tenon::CallbackService {
@@ -279,14 +275,14 @@ class Service final : public PublicService, public tenon::v1::Tenon::CallbackSer
                                                     const GenerateRequest* request) override {
     auto answer = std::make_shared<StreamAnswer>(context);
     answer->Keep(answer);
-    Take(*context, *request, answer);
+    Take(*context, *request, answer, generates_);
     return answer.get();
   }
   grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* context, const EmbedRequest* request,
                                   EmbedReply* reply) override {
     auto answer = std::make_shared<EmbedAnswer>(context, reply);
     answer->Keep(answer);
-    Take(*context, *request, answer);
+    Take(*context, *request, answer, embeds_);
     return answer.get();
   }
 
@@ -294,7 +290,7 @@ class Service final : public PublicService, public tenon::v1::Tenon::CallbackSer
   // The request is gRPC's until the call is done, which may be before its turn comes: a copy goes.
   template <typename Request>
   void Take(const grpc::CallbackServerContext& context, const Request& request,
-            const std::shared_ptr<Answer>& answer) {
+            const std::shared_ptr<Answer>& answer, Threads& threads) {
     const auto tenant = options_.tenant_of(KeyOf(context));
     if (!tenant) {
       openai::ApiError error;
@@ -303,7 +299,7 @@ class Service final : public PublicService, public tenon::v1::Tenon::CallbackSer
       error.code = "invalid_api_key";
       return answer->Fail(error);
     }
-    threads_.Post([this, answer, tenant = *tenant, request] {
+    threads.Post([this, answer, tenant = *tenant, request] {
       answer->Begin(api_, BodyOf(request), {options_.new_request_id(), tenant}, answer);
     });
   }
@@ -318,7 +314,8 @@ class Service final : public PublicService, public tenon::v1::Tenon::CallbackSer
   openai::Api& api_;
   const PublicServiceOptions options_;
   int port_ = 0;
-  Threads threads_;
+  Threads generates_{kGenerateThreads};
+  Threads embeds_{kEmbedThreads};
   std::unique_ptr<grpc::Server> server_;
 };
 
