@@ -94,6 +94,8 @@ class MemoryObserver : public CallObserver {
 // All of the above, and an Api on them.
 struct World {
   explicit World(const AdmissionLimits& limits = {}, const RequestCaps& caps = {});
+  // A request that was never answered holds its engine, which holds the request.
+  ~World() { engine->started.clear(); }
   std::shared_ptr<MemorySink> Ask(Endpoint endpoint, const std::string& body);
   std::shared_ptr<MemorySink> Chat(const std::string& more = "");        // of one message, "hi"
   std::shared_ptr<MemorySink> Completion(const std::string& more = "");  // of the prompt "hi"
