@@ -94,7 +94,9 @@ std::string Read(RawClient& client) {
 }
 
 json BodyOf(const std::string& response) {
-  return json::parse(response.substr(response.find("\r\n\r\n") + 4), nullptr, false);
+  const size_t head = response.find("\r\n\r\n");
+  if (head == std::string::npos) return {};
+  return json::parse(response.substr(head + 4), nullptr, false);
 }
 
 // A refusal is the client's fault, and says of which field.

@@ -25,7 +25,7 @@ inline constexpr int32_t kAbort = 302;
 inline constexpr int32_t kHang = 303;
 
 template <typename Condition>
-bool Eventually(Condition condition, double seconds = 60) {
+bool Eventually(Condition condition, double seconds = 120) {
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   while (!condition()) {
     if (Clock::now() > end) return false;

@@ -83,7 +83,7 @@ std::string RawClient::ReadResponse() {
   const size_t head = out.find("\r\n\r\n");
   if (length == std::string::npos || head == std::string::npos) return out;
   const size_t whole = head + 4 + std::strtoull(out.c_str() + length + 16, nullptr, 10);
-  while (out.size() < whole && ReadSome(&out, std::chrono::seconds(10))) {
+  while (out.size() < whole && ReadSome(&out, kPatience)) {
   }
   return out;
 }

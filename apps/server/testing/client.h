@@ -8,6 +8,9 @@
 
 namespace tenon::apps::server::testing {
 
+// Far beyond any wait here, on a busy machine too.
+inline constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(120);
+
 // A client that sends the bytes it is told to, over a plain socket.
 class RawClient {
  public:
@@ -22,10 +25,9 @@ class RawClient {
   void Close();
 
   // What arrives until the server closes, or `time` is over without news.
-  std::string ReadAll(std::chrono::milliseconds time = std::chrono::seconds(10));
+  std::string ReadAll(std::chrono::milliseconds time = kPatience);
   // What arrives until it holds `mark` (included, with what came along).
-  std::string ReadUntil(std::string_view mark,
-                        std::chrono::milliseconds time = std::chrono::seconds(10));
+  std::string ReadUntil(std::string_view mark, std::chrono::milliseconds time = kPatience);
   // One response with Content-Length.
   std::string ReadResponse();
   void Discard();                          // whatever comes, to the end

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "apps/server/testing/client.h"
+
 namespace tenon::apps::server::testing {
 
 ServerFixture::ServerFixture(const std::function<void(ServerOptions&)>& change,
@@ -42,7 +44,7 @@ std::string ServerFixture::LogText() const {
 }
 
 bool Eventually(const std::function<bool()>& holds) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto until = std::chrono::steady_clock::now() + kPatience;
   while (!holds()) {
     if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

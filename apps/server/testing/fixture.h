@@ -18,7 +18,7 @@ class ServerFixture {
   ~ServerFixture();
 
   uint16_t port() const { return server->Port(); }
-  // Waits until a call has come in, at most ten seconds; nullptr: none.
+  // Waits until a call has come in, as long as patience lasts; nullptr: none.
   std::shared_ptr<FakeCall> NextCall(size_t index = 0) const;
   std::string LogText() const;  // so far
 
@@ -31,7 +31,7 @@ class ServerFixture {
   std::unique_ptr<Server> server;
 };
 
-// Waits until `holds`, at most ten seconds; whether it does.
+// Waits until `holds`, as long as patience lasts; whether it does.
 bool Eventually(const std::function<bool()>& holds);
 
 }  // namespace tenon::apps::server::testing
