@@ -164,6 +164,11 @@ void Pass(benchmark::State& state, const Setting& s, const Model& model) {
       Counter(1e-9 * static_cast<double>(model.bytes) * passes, Counter::kIsRate);
   const double peak = 1e-9 * PeakOpsPerSecond(s.isa, s.int8 ? "int8" : "f32") * state.threads();
   if (peak > 0) state.counters["% of peak"] = Counter(100 * operations / peak, Counter::kIsRate);
+  if (state.threads() == 1) {
+    const double read = ReadBytesPerSecond(s.isa, model.bytes);
+    const double bytes = static_cast<double>(model.bytes) * passes;
+    state.counters["% of reads"] = Counter(100 * bytes / read, Counter::kIsRate);
+  }
   state.counters["tokens/s"] = Counter(static_cast<double>(s.tokens) * passes, Counter::kIsRate);
 }
 

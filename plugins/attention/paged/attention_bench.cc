@@ -55,7 +55,11 @@ void Measure(benchmark::State& state, const Model& model, const std::string& isa
   const double peak = cpu::PeakOpsPerSecond(cpu::ChooseIsa(isa.c_str()).isa, "f32");
   if (peak > 0) state.counters["% of peak"] = rate(100 * operations / peak);
   if (tokens == 1) {
-    state.counters["GB/s"] = rate(static_cast<double>(session.KvBytes(context)) * 1e-9);
+    const double bytes = static_cast<double>(session.KvBytes(context));
+    state.counters["GB/s"] = rate(bytes * 1e-9);
+    const cpu::Isa level = cpu::ChooseIsa(isa.c_str()).isa;
+    const double read = cpu::ReadBytesPerSecond(level, static_cast<int64_t>(bytes));
+    state.counters["% of reads"] = rate(100 * bytes / read);
   }
 }
 

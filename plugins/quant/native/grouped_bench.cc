@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cpu/bench_peak.h"
 #include "kernels/cpu/random_weights.h"
 #include "plugins/quant/common/test_device.h"
 #include "plugins/quant/native/native.h"
@@ -102,8 +103,14 @@ void Measure(benchmark::State& state, Work& work, const char* kind, const P& par
     for (int32_t& number : work.numbers) number = (number + 11) % kExperts;
     device.RunOp(*ops[step++ % ops.size()].op, batch);
   }
-  state.counters["GB/s"] =
-      benchmark::Counter(1e-9 * bytes, benchmark::Counter::kIsIterationInvariantRate);
+  const auto rate = [](double value) {
+    return benchmark::Counter(value, benchmark::Counter::kIsIterationInvariantRate);
+  };
+  const cpu::Isa isa = cpu::ActiveIsa();
+  const double touched = static_cast<double>(work.stored.size() * work.stored[0].size());
+  state.counters["GB/s"] = rate(1e-9 * bytes);
+  state.counters["% of reads"] =
+      rate(100 * bytes / cpu::ReadBytesPerSecond(isa, static_cast<int64_t>(touched)));
 }
 
 // Bytes of the weights that a step reads.
