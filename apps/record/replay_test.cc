@@ -7,7 +7,7 @@
 #include <future>
 #include <limits>
 
-#include "apps/engine/generation_client.h"
+#include "apps/engine/generation_loop.h"
 #include "apps/record/difference.h"
 #include "apps/record/recording_client.h"
 #include "core/engine/fake_parts.h"
@@ -25,9 +25,10 @@ constexpr core::ProgramLimits kLimits{.max_tokens = 64,
 constexpr double kAtOnce = std::numeric_limits<double>::infinity();
 
 struct Engine {
-  core::testing::FakeEngine fake{kLimits, 4, false};
-  std::shared_ptr<EngineClient> client =
-      std::make_shared<GenerationClient>(*fake.engine, EngineFacts(), [] {});
+  const std::shared_ptr<core::testing::FakeEngine> fake =
+      std::make_shared<core::testing::FakeEngine>(kLimits, 4, false);
+  std::shared_ptr<EngineClient> client = RunOnThread(std::make_shared<GenerationLoop>(
+      std::shared_ptr<core::Engine>(fake, fake->engine.get()), EngineFacts(), [] {}));
 };
 
 class Sink : public RequestSink {
