@@ -4,11 +4,11 @@ import argparse
 import asyncio
 import os
 import pathlib
+import random
 import signal
 import subprocess
 import tempfile
 
-import random
 import tiny_model
 from raw_client import Connection, Cut, ask
 from reload_test import Crowd
@@ -174,7 +174,7 @@ def shadow(two):
 
 def difference(two):
     """What a shadow says of outputs is true: B, promoted, gives just those."""
-    b = two.make("other", attention={"use": "paged", "kv_type": "q8_0"})
+    b = two.make("other", attention={"use": "paged", "kv_type": "int8"})
     bodies = draws(60, temperature=0)
     with two.serve("--shadow", "--compare-max-shadows", 64, b=b) as server:
         of_a = [said(one) for one in asyncio.run(ask_all(server.port, bodies, "/v1/chat/completions"))]
@@ -268,7 +268,7 @@ def refused(two):
     broken = two.folder / "broken.yaml"
     broken.write_text('{"model": "nowhere/none.gguf"}')
     two.refuses(1, "none.gguf", "--split", "10%", b=broken)
-    two.refuses(2, "--split", )
+    two.refuses(2, "--split SHARE or --shadow")
     two.refuses(2, "0% to 100% allowed", "--split", "110%")
     two.refuses(2, "exactly one PIPELINE", "--split", "10%", two.a)
     with TenonServer(two.binary, two.a) as server:
