@@ -400,7 +400,7 @@ void AddServe(CLI::App& app, int& exit_code) {
   AddListening(*command, *arguments);
   AddOperation(*command, *arguments);
   AddComparison(*command, arguments->compared);
-  command->callback([arguments, &exit_code] {
+  command->callback([arguments, command, &exit_code] {
     if (arguments->pipelines.empty() && arguments->workers.empty()) {
       throw CLI::RequiredError("PIPELINE or --worker");
     }
