@@ -50,6 +50,12 @@ std::optional<int64_t> QueryNumber(const std::string& query, std::string_view na
   return value;
 }
 
+// Only tokenises, for what may be megabytes.
+bool IsBulk(openai::Endpoint endpoint) {
+  return endpoint == openai::Endpoint::kEmbeddings || endpoint == openai::Endpoint::kTokenize ||
+         endpoint == openai::Endpoint::kDetokenize;
+}
+
 }  // namespace
 
 std::span<const Route> Handlers::Routes() { return kRoutes; }
@@ -67,12 +73,17 @@ void Handlers::LogPrompt(To exchange) const {
   parts_.log->Info("prompt", {{"id", exchange->request().id}, {"body", exchange->request().body}});
 }
 
+// Bulk never takes the last thread from those who chat.
+const HandlerParts::Run& Handlers::RunOf(openai::Endpoint endpoint) const {
+  return IsBulk(endpoint) ? parts_.side_work : parts_.work;
+}
+
 void Handlers::StartCall(openai::Endpoint endpoint, To exchange) {
   const bool waits =
       endpoint != openai::Endpoint::kTokenize && endpoint != openai::Endpoint::kDetokenize;
   if (waits && IsFull(exchange)) return;
   ++queued_;
-  parts_.work(exchange, [this, endpoint, exchange] {
+  RunOf(endpoint)(exchange, [this, endpoint, exchange] {
     --queued_;
     LogPrompt(exchange);
     if (Peek(exchange->request().body).streams) exchange->ExpectStream();
@@ -99,9 +110,11 @@ void Handlers::WebSocket(To exchange) {
     Request& request = exchange->request();
     const RequestPeek peek = Peek(request.body);
     const auto endpoint = peek.endpoint.value_or(openai::Endpoint::kChat);
-    if (endpoint != openai::Endpoint::kEmbeddings) {
-      request.body = AskForStream(std::move(request.body), peek);
+    if (IsBulk(endpoint)) {
+      return parts_.side_work(exchange,
+                              [this, endpoint, exchange] { CallNow(endpoint, exchange); });
     }
+    request.body = AskForStream(std::move(request.body), peek);
     CallNow(endpoint, exchange);
   });
 }
@@ -119,7 +132,11 @@ void Handlers::StartJob(To exchange) {
       error.param = "body";
       return exchange->Reply(ErrorResponse(error));
     }
-    jobs_.Submit(*parts_.api, *peek.endpoint, exchange);
+    const auto submit = [this, endpoint = *peek.endpoint, exchange] {
+      jobs_.Submit(*parts_.api, endpoint, exchange);
+    };
+    if (!IsBulk(*peek.endpoint)) return submit();
+    parts_.side_work(exchange, submit);
   });
 }
 

@@ -25,11 +25,12 @@ struct HandlerParts {
   Log* log = nullptr;
   int64_t most_waiting = 0;  // calls; more are refused before their bodies are read
   bool log_prompts = false;
-  // Run a job of an exchange on a thread that may take its time, or minutes; what it throws costs
-  // the exchange an error 500.
+  // Run a job of an exchange on a thread that may take its time, or minutes (slow_work); what it
+  // throws costs the exchange an error 500.
   using Run =
       std::function<void(const std::shared_ptr<Exchange>& exchange, std::function<void()> job)>;
   Run work;
+  Run side_work;  // on those of `work`, one job at a time
   Run slow_work;
   std::function<bool()> draining;
 };
@@ -68,6 +69,7 @@ class Handlers {
   const Jobs& jobs() const { return jobs_; }
 
  private:
+  const HandlerParts::Run& RunOf(openai::Endpoint endpoint) const;
   void StartCall(openai::Endpoint endpoint, To exchange);
   void CallNow(openai::Endpoint endpoint, To exchange);
   bool IsFull(To exchange) const;

@@ -61,9 +61,10 @@ class HttpServer : public Server, public Front {
   void RunMachine();
   void Look();
   void Guarded(const std::shared_ptr<Exchange>& exchange, const std::function<void()>& job);
-  HandlerParts::Run RunIn(asio::thread_pool& pool) {
-    return [this, &pool](const std::shared_ptr<Exchange>& exchange, std::function<void()> job) {
-      asio::post(pool, [this, exchange, job = std::move(job)] { Guarded(exchange, job); });
+  template <typename Threads>
+  HandlerParts::Run RunIn(Threads& threads) {
+    return [this, &threads](const std::shared_ptr<Exchange>& exchange, std::function<void()> job) {
+      asio::post(threads, [this, exchange, job = std::move(job)] { Guarded(exchange, job); });
     };
   }
 
@@ -73,6 +74,7 @@ class HttpServer : public Server, public Front {
   asio::executor_work_guard<asio::io_context::executor_type> guard_;
   asio::steady_timer look_;
   asio::thread_pool pool_;
+  asio::strand<asio::thread_pool::executor_type> side_{pool_.get_executor()};
   asio::thread_pool slow_pool_{1};
   Crowd crowd_;
   Handlers handlers_;
@@ -97,7 +99,7 @@ HttpServer::HttpServer(const ServerOptions& options, const ServerParts& parts)
       pool_(static_cast<size_t>(options.work_threads)),
       crowd_(options.connections, options.all_body_bytes),
       handlers_({parts.api, parts.fleet, parts.metrics, parts.log, options.most_waiting,
-                 options.log_prompts, RunIn(pool_), RunIn(slow_pool_),
+                 options.log_prompts, RunIn(pool_), RunIn(side_), RunIn(slow_pool_),
                  [this] { return draining_.load(); }},
                 options.jobs),
       gate_(Handlers::Routes(), *parts.keys, options.admin_port.has_value(),

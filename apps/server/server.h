@@ -25,7 +25,7 @@ struct ServerOptions {
   size_t connections = 1024;
   uint64_t all_body_bytes = uint64_t{1} << 30;  // of requests not answered yet, together
   int io_threads = 2;
-  int work_threads = 2;         // that read requests' bodies
+  int work_threads = 2;         // that read requests; bulk (embeddings, tokenising) has but one
   int64_t most_waiting = 1024;  // calls: as AdmissionLimits::waiting_requests
   bool log_prompts = false;
   ConnectionLimits limits;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/server/server.h"
 
+#include <future>
+#include <vector>
+
 #include "apps/server/testing/client.h"
 #include "apps/server/testing/fixture.h"
 #include "gmock/gmock.h"
@@ -204,6 +207,31 @@ TEST(Server, AnswersHeadWithoutABody) {
   RawClient client(server.port());
   client.Send("HEAD /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(client.ReadAll(), EndsWith("\r\n\r\n"));
+}
+
+// Embeddings that take for ever, in each way that they may come.
+TEST(Server, BulkLeavesAThreadToThoseWhoChat) {
+  ServerFixture server;
+  std::promise<void> go;
+  const std::shared_future<void> gone = go.get_future().share();
+  server.api.on_start = [gone](const std::shared_ptr<FakeCall>& call) {
+    if (call->endpoint != openai::Endpoint::kChat) gone.wait();
+    call->sink->Whole(call->body);
+  };
+  std::vector<RawClient> bulk;
+  for (const char* path : {"/v1/embeddings", "/v1/jobs", "/tokenize", "/detokenize", "/v1/jobs"}) {
+    bulk.emplace_back(server.port());
+    bulk.back().Send(Post(path, R"({"input":"x"})"));
+  }
+  ASSERT_NE(server.NextCall(), nullptr);
+  for (int i = 0; i < 20; ++i) {
+    RawClient chat(server.port());
+    chat.Send(Post("/v1/chat/completions", "{}"));
+    EXPECT_EQ(StatusOf(chat.ReadResponse()), 200);
+  }
+  EXPECT_EQ(server.api.Calls().size(), 21U);
+  go.set_value();
+  for (RawClient& client : bulk) EXPECT_LT(StatusOf(client.ReadResponse()), 300);
 }
 
 TEST(Server, DrainsByFinishingWhatItAccepted) {
