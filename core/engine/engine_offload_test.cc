@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
 #include <random>
 
@@ -76,6 +77,24 @@ TEST(Offload, BringsBackWhatThePoolHadNoRoomFor) {
   EXPECT_EQ(again.cached, 56);
   EXPECT_EQ(again.tokens, Expected(Counting(60, 0), 10));
   EXPECT_GE(fake.engine->RestoredBlocks(), 10);
+}
+
+// A disk that takes nothing while they run: nobody waits for it.
+TEST(Offload, ASlowDiskHoldsUpNobody) {
+  const ScratchFolder folder;
+  std::promise<void> go;
+  auto store =
+      OffloadStore::Open(folder.path(), kLayout, [gone = go.get_future().share()] { gone.wait(); });
+  ASSERT_TRUE(store.ok());
+  FakeEngine fake(kLimits, kPage, false, true, true, store->get());
+  for (int32_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(Ask(fake, Counting(60, i), 10).tokens, Expected(Counting(60, i), 10));
+  }
+  EXPECT_GT(fake.engine->OffloadedBlocks(), 0);
+  const Answer again = Ask(fake, Counting(60, 0), 10);
+  EXPECT_EQ(again.cached, 56);
+  EXPECT_EQ(again.tokens, Expected(Counting(60, 0), 10));
+  go.set_value();
 }
 
 TEST(Offload, IsReusedAfterARestart) {

@@ -212,10 +212,11 @@ bool OffloadFile::Write(int32_t slot, const OffloadEntry& entry, Span<const int3
   header.adapter = entry.owner.adapter;
   header.tokens = entry.tokens;
   header.sum = Sum(entry, tokens, bytes);
-  std::memcpy(head_.data(), &header, sizeof(header));
-  std::memcpy(head_.data() + sizeof(header), tokens.data, tokens.size * 4);
+  std::vector<char> head(head_bytes);
+  std::memcpy(head.data(), &header, sizeof(header));
+  std::memcpy(head.data() + sizeof(header), tokens.data, tokens.size * 4);
   if (WriteAll(file_, bytes.data, bytes.size, Offset(slot) + HeadBytes(layout_)) &&
-      WriteAll(file_, head_.data(), head_bytes, Offset(slot))) {
+      WriteAll(file_, head.data(), head_bytes, Offset(slot))) {
     return true;
   }
   Clear(slot);

@@ -35,7 +35,7 @@ struct OffloadEntry {
 //                starts with the secret. Places are fixed, and the file is sparse.
 // A slot is whole or it is a miss: nothing is promised by the order of writes, so that a kill at
 // any moment, also in the middle of a write, leaves the old entry, the new one, or none. Thread:
-// one.
+// one, and another for Write and Clear of slots that the first does not look at meanwhile.
 class OffloadFile {
  public:
   // Opens the first `offload-<i>.kv` of the folder that no other process holds, or makes it anew
@@ -77,7 +77,7 @@ class OffloadFile {
   std::string path_;
   OffloadLayout layout_;
   PrefixSecret secret_{};
-  std::vector<char> head_;  // a slot's entry and tokens, as they stand in the file
+  std::vector<char> head_;  // a slot's entry and tokens, as Read finds them
 };
 
 }  // namespace tenon::core

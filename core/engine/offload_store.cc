@@ -6,14 +6,20 @@
 namespace tenon::core {
 
 Result<std::unique_ptr<OffloadStore>> OffloadStore::Open(const std::string& folder,
-                                                         const OffloadLayout& layout) {
+                                                         const OffloadLayout& layout,
+                                                         std::function<void()> before_write) {
   auto file = OffloadFile::Open(folder, layout);
   TENON_RETURN_IF_ERROR(file);
-  return std::unique_ptr<OffloadStore>(new OffloadStore(std::move(*file), layout.slots));
+  return std::unique_ptr<OffloadStore>(
+      new OffloadStore(std::move(*file), layout.slots, std::move(before_write)));
 }
 
-OffloadStore::OffloadStore(std::unique_ptr<OffloadFile> file, int32_t slots)
-    : file_(std::move(file)), pool_(slots), keys_(static_cast<size_t>(slots)) {
+OffloadStore::OffloadStore(std::unique_ptr<OffloadFile> file, int32_t slots,
+                           std::function<void()> before_write)
+    : file_(std::move(file)),
+      pool_(slots),
+      keys_(static_cast<size_t>(slots)),
+      writer_(*file_, std::move(before_write)) {
   FindEntries();
 }
 
@@ -57,43 +63,67 @@ void OffloadStore::Touch(const PrefixKey& key) {
   pool_.Release(it->second);
 }
 
-void OffloadStore::Put(const PrefixKey& key, const PrefixOwner& owner, Span<const int32_t> tokens,
+// Entries that were not taken are misses from now on.
+void OffloadStore::Settle() {
+  for (const OffloadWriter::Failure& failure : writer_.TakeFailures()) {
+    ++failures_;
+    const auto it = slots_.find(failure.key);
+    if (it == slots_.end() || it->second != failure.slot) continue;
+    slots_.erase(it);
+    pool_.Unkeep(failure.slot);
+  }
+}
+
+bool OffloadStore::Put(const PrefixKey& key, const PrefixOwner& owner, Span<const int32_t> tokens,
                        Span<const char> bytes) {
-  if (Has(key)) return Touch(key);
+  Settle();
+  if (Has(key)) {
+    Touch(key);
+    return true;
+  }
+  if (!writer_.HasRoom(bytes.size)) return false;
   if (const int32_t going = pool_.NextToGo(); going >= 0) {
     slots_.erase(keys_[static_cast<size_t>(going)]);
   }
   const int32_t slot = pool_.Take();
-  const OffloadEntry entry = {key, owner, static_cast<int32_t>(tokens.size), ++stamp_};
-  if (file_->Write(slot, entry, tokens, bytes)) {
-    keys_[static_cast<size_t>(slot)] = key;
-    slots_[key] = slot;
-    pool_.Keep(slot);
-  } else {
-    ++failures_;
-  }
+  writer_.Write(slot, {key, owner, static_cast<int32_t>(tokens.size), ++stamp_}, tokens, bytes);
+  keys_[static_cast<size_t>(slot)] = key;
+  slots_[key] = slot;
+  pool_.Keep(slot);
   pool_.Release(slot);
+  return true;
 }
 
 bool OffloadStore::Get(const PrefixKey& key, const PrefixOwner& owner, Span<const int32_t> tokens,
                        Span<char> bytes) {
+  Settle();
   const auto it = slots_.find(key);
   if (it == slots_.end()) return false;
   const OffloadEntry entry = {key, owner, static_cast<int32_t>(tokens.size), 0};
-  if (file_->Read(it->second, entry, tokens, bytes)) return true;
+  const OffloadWriter::Waiting waiting = writer_.Find(it->second, entry, tokens, bytes);
+  if (waiting == OffloadWriter::Waiting::kThis) return true;
+  if (waiting == OffloadWriter::Waiting::kNothing &&
+      file_->Read(it->second, entry, tokens, bytes)) {
+    return true;
+  }
   Drop(key);
   return false;
 }
 
 void OffloadStore::Drop(const PrefixKey& key) {
   const int32_t slot = slots_[key];
-  file_->Clear(slot);
+  writer_.Clear(slot);
   slots_.erase(key);
   pool_.Unkeep(slot);
 }
 
 void OffloadStore::Clear() {
   while (!slots_.empty()) Drop(PrefixKey(slots_.begin()->first));
+}
+
+void OffloadStore::Flush() {
+  writer_.Flush();
+  Settle();
 }
 
 }  // namespace tenon::core

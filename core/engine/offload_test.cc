@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <random>
 
 #include "core/engine/offload_store.h"
@@ -230,11 +231,44 @@ TEST(OffloadStore, AFullDiskIsAMissAndIsCounted) {
   limit.rlim_cur = 4096 * 4;
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
   for (int32_t i = 0; i < 4; ++i) Put(*store, i);
+  store->Flush();
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_GT(store->Failures(), 0);
   EXPECT_EQ(store->Size() + store->Failures(), 4);
   Put(*store, 3);
   EXPECT_TRUE(Gives(*store, 3));
+}
+
+// A disk that takes nothing for a while.
+TEST(OffloadStore, GivesWhatWaitsToBeWrittenAndTakesNoMoreThanABound) {
+  const ScratchFolder folder;
+  OffloadLayout layout = kLayout;
+  layout.block_bytes = 24 << 20;
+  std::promise<void> go;
+  auto store =
+      OffloadStore::Open(folder.path(), layout, [gone = go.get_future().share()] { gone.wait(); });
+  ASSERT_TRUE(store.ok());
+  const std::vector<int32_t> tokens = {1, 2};
+  std::vector<char> bytes(layout.block_bytes), got(layout.block_bytes);
+  const auto put = [&](uint64_t i) {
+    bytes.assign(bytes.size(), static_cast<char>(i));
+    return (*store)->Put({i, 0}, kOwner, {tokens.data(), 2}, {bytes.data(), bytes.size()});
+  };
+  const auto gives = [&](uint64_t i, int32_t second = 2) {
+    const std::vector<int32_t> asked = {1, second};
+    return (*store)->Get({i, 0}, kOwner, {asked.data(), 2}, {got.data(), got.size()}) &&
+           got == std::vector<char>(got.size(), static_cast<char>(i));
+  };
+  EXPECT_TRUE(put(1) && put(2));
+  EXPECT_FALSE(put(3));
+  EXPECT_TRUE(gives(1) && gives(2));
+  EXPECT_FALSE(gives(3));
+  EXPECT_FALSE(gives(1, 7));
+  go.set_value();
+  (*store)->Flush();
+  EXPECT_TRUE(gives(2));
+  EXPECT_FALSE(gives(1));  // somebody asked for other tokens: it was dropped
+  EXPECT_TRUE(put(3) && gives(3));
 }
 
 TEST(OffloadStore, SaysWhyAFolderIsOfNoUse) {

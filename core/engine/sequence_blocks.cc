@@ -117,9 +117,9 @@ void SequenceBlocks::Offload(int32_t block) {
   if (offload_->Has(key)) return offload_->Touch(key);
   if (program_.ReadPage(block, page_bytes_.data()) != Status::kOk) return;
   cache_->PrefixOf(block, &prefix_);
-  offload_->Put(key, cache_->Owner(block), {prefix_.data(), prefix_.size()},
-                {page_bytes_.data(), page_bytes_.size()});
-  ++offloaded_;
+  const bool taken = offload_->Put(key, cache_->Owner(block), {prefix_.data(), prefix_.size()},
+                                   {page_bytes_.data(), page_bytes_.size()});
+  offloaded_ += taken ? 1 : 0;
 }
 
 // The next block of the sequence from the store; false: there is none, or no room.
