@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/check/child.h"
 #include "apps/pull/child_process.h"
@@ -118,6 +119,29 @@ TestResult Judge(const CheckOptions& options, const std::string& name, const End
   return result;
 }
 
+// A plugin may have written the line.
+bool IsRate(const json& rate) {
+  return rate.is_object() && rate.contains("what") && rate["what"].is_string() &&
+         rate.contains("per_second") && rate["per_second"].is_number() && rate.contains("bytes") &&
+         rate["bytes"].is_boolean();
+}
+
+AchievedRate Compared(const json& rate, const ThreadLimits& limits) {
+  AchievedRate out;
+  out.what = rate["what"].get<std::string>();
+  out.per_second = rate["per_second"].get<double>();
+  if (rate["bytes"].get<bool>()) {
+    out.unit = "B/s";
+    if (limits.read_bytes_per_s > 0) {
+      out.shares["memory"] = out.per_second / limits.read_bytes_per_s;
+    }
+    return out;
+  }
+  out.unit = "op/s";
+  for (const auto& [type, ops] : limits.ops_per_s) out.shares[type] = out.per_second / ops;
+  return out;
+}
+
 // One run over a plugin.
 class Run {
  public:
@@ -145,8 +169,18 @@ class Run {
     const auto ended = RunOne(options_, arguments_);
     if (!ended.ok()) return ended.error();
     to->push_back(Judge(options_, name, *ended));
+    AddRates(ended->result, &to->back());
     if (options_.done) options_.done(to->back());
     return {};
+  }
+
+  void AddRates(const json& result, TestResult* test) {
+    if (test->status != CheckStatus::kPassed || !result.contains("rates")) return;
+    for (const json& rate : result["rates"]) {
+      if (!IsRate(rate)) continue;
+      if (!limits_) limits_ = options_.limits ? options_.limits() : ThreadLimits();
+      test->rates.push_back(Compared(rate, *limits_));
+    }
   }
 
   bool Wanted(const json& component) const {
@@ -205,6 +239,7 @@ class Run {
   const CheckOptions& options_;
   ChildArguments arguments_;
   PluginResult result_;
+  std::optional<ThreadLimits> limits_;
 };
 
 }  // namespace

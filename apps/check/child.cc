@@ -38,8 +38,13 @@ int Answer(const nlohmann::json& result) {
 
 int Answer(const Verdict& verdict) {
   const char* const names[] = {"passed", "warned", "failed", "skipped"};
+  nlohmann::json rates = nlohmann::json::array();
+  for (const testing::Rate& rate : verdict.rates) {
+    rates.push_back({{"what", rate.what}, {"per_second", rate.per_second}, {"bytes", rate.bytes}});
+  }
   return Answer(nlohmann::json{{"outcome", names[static_cast<size_t>(verdict.outcome)]},
-                               {"message", verdict.message}});
+                               {"message", verdict.message},
+                               {"rates", rates}});
 }
 
 // The file's description, or why there is none.

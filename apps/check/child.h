@@ -36,7 +36,8 @@ inline constexpr const char* kResultMark = "@tenon-check ";
 // Runs it and prints the result's line. The exit code says only whether it got that far: 0.
 //   list: {"error"} or {"components": [{"name", "family", "why": why it is skipped, or "",
 //     "tests": [names]}], "device", "yardsticks": {family: place}}
-//   a test: {"outcome": "passed", "warned", "failed" or "skipped", "message"}
+//   a test: {"outcome": "passed", "warned", "failed" or "skipped", "message",
+//     "rates": [{"what", "per_second", "bytes"}]}
 int RunCheckChild(const ChildArguments& arguments);
 
 }  // namespace tenon::apps

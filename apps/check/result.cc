@@ -16,6 +16,16 @@ bool IsFine(const TestResult& test) {
   return test.status == CheckStatus::kPassed || test.status == CheckStatus::kSkipped;
 }
 
+// "decode: 12.3 GB/s, 41 % of memory"
+std::string RateLine(const AchievedRate& rate) {
+  std::string text =
+      fmt::format("{:43}{}: {:.3g} G{}", "", rate.what, rate.per_second * 1e-9, rate.unit);
+  for (const auto& [limit, share] : rate.shares) {
+    text += fmt::format(", {:.3g} % of {}", 100 * share, limit);
+  }
+  return text + "\n";
+}
+
 std::string Lines(const std::vector<TestResult>& tests) {
   std::string text;
   for (const TestResult& test : tests) {
@@ -23,6 +33,7 @@ std::string Lines(const std::vector<TestResult>& tests) {
     text += fmt::format("  {:<8} {:<32} {}", status, test.name, test.message);
     text.erase(text.find_last_not_of(' ') + 1);
     text += "\n";
+    for (const AchievedRate& rate : test.rates) text += RateLine(rate);
   }
   return text;
 }
@@ -30,11 +41,19 @@ std::string Lines(const std::vector<TestResult>& tests) {
 nlohmann::json ToJson(const std::vector<TestResult>& tests) {
   nlohmann::json list = nlohmann::json::array();
   for (const TestResult& test : tests) {
+    nlohmann::json rates = nlohmann::json::array();
+    for (const AchievedRate& rate : test.rates) {
+      rates.push_back({{"what", rate.what},
+                       {"unit", rate.unit},
+                       {"per_second", rate.per_second},
+                       {"shares", rate.shares}});
+    }
     list.push_back({{"name", test.name},
                     {"status", Name(test.status)},
                     {"warning", test.warning},
                     {"message", test.message},
-                    {"seconds", test.seconds}});
+                    {"seconds", test.seconds},
+                    {"rates", rates}});
   }
   return list;
 }

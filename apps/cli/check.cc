@@ -3,6 +3,7 @@
 
 #include "apps/check/child.h"
 #include "apps/cli/command.h"
+#include "apps/cli/machine_limits.h"
 #include "fmt/format.h"
 #include "tenon/types.h"
 
@@ -26,6 +27,10 @@ int Check(const CheckArguments& arguments) {
   const InterruptGuard guard;
   CheckOptions options = arguments.options;
   options.interrupted = [&] { return guard.Interrupted(); };
+  options.limits = [] {
+    const MachineLimits limits = MeasureMachine(cpu::ActiveIsa(), 1);
+    return ThreadLimits{limits.ops_per_s, limits.read_bytes_per_s};
+  };
   const auto result = CheckPlugin(options);
   if (!result.ok()) return Report(result.error());
   if (!Show(arguments.json ? CheckJson(*result) : CheckText(*result))) return kFailure;
@@ -37,7 +42,10 @@ int Check(const CheckArguments& arguments) {
 void AddCheck(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<CheckArguments>();
   CheckOptions& options = arguments->options;
-  CLI::App* command = app.add_subcommand("check", "the conformance tests, on a plugin");
+  CLI::App* command = app.add_subcommand(
+      "check",
+      "the conformance tests, on a plugin; measured rates stand beside what one thread of this "
+      "machine can do");
   command->add_option("PLUGIN", options.plugin, "the plugin's file, such as build/acme_top_a.so")
       ->required();
   command->add_option("--family", options.family, "only components of this family")

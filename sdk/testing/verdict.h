@@ -18,11 +18,20 @@ enum class Outcome : uint8_t {
   kSkipped,  // does not apply, or cannot be tried here
 };
 
+// How fast a component was seen to work, on one lane. What the machine can do at most is for the
+// test's caller to know.
+struct Rate {
+  std::string what;       // "decode"
+  double per_second = 0;  // of `bytes`, or of operations; a multiply-add is two
+  bool bytes = false;     // that it must read
+};
+
 // What a test found. The message says why, with the value seen and the values allowed; of a passed
 // test what it measured, or nothing.
 struct Verdict {
   Outcome outcome = Outcome::kPassed;
   std::string message{};
+  std::vector<Rate> rates{};  // where it measured some
 };
 
 inline Verdict Passed(std::string note = "") { return {Outcome::kPassed, std::move(note)}; }

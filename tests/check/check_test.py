@@ -135,6 +135,24 @@ class Plugins(unittest.TestCase):
                 self.assertTrue(report["components"])
 
 
+    def test_rates_stand_beside_what_the_machine_can_do(self):
+        for plugin, name, read, computed in (("attention_paged", "attention.cost.time", "decode", "prefill"),
+                                             ("quant_native", "quant.cost.time", "1 row", "64 rows")):
+            with self.subTest(plugin=plugin):
+                _, report = check(PLUGINS / f"{plugin}.so", "--only", name)
+                rates = {rate["what"]: rate for _, test in tests_of(report) for rate in test["rates"]}
+                self.assertEqual({what: rate["unit"] for what, rate in rates.items()}, {read: "B/s", computed: "op/s"})
+                self.assertEqual(list(rates[read]["shares"]), ["memory"])
+                self.assertIn("f32", rates[computed]["shares"])
+                for rate in rates.values():
+                    for share in rate["shares"].values():
+                        self.assertGreater(share, 0)
+                # No more than an instruction set can, of its fastest type; half as much again for a machine that others use.
+                self.assertLess(min(rates[computed]["shares"].values()), 1.5)
+        text = subprocess.run([TENON, "check", PLUGINS / "quant_native.so", "--only", "quant.cost.time"], capture_output=True, text=True, timeout=120)
+        self.assertRegex(text.stdout, r"1 row: [0-9.e+]+ GB/s, [0-9.e+]+ % of memory\n")
+
+
 class Command(unittest.TestCase):
     def test_says_what_is_not_there(self):
         for arguments in (["no_such.so"], [WRONG / "wrong_quant.so", "--component", "acme.absent"]):
