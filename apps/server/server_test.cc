@@ -15,6 +15,7 @@ namespace {
 using testing::Count;
 using ::testing::EndsWith;
 using testing::Eventually;
+using testing::FakeCall;
 using testing::Get;
 using ::testing::HasSubstr;
 using ::testing::Not;
