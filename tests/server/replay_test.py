@@ -226,5 +226,5 @@ class Replay(unittest.TestCase):
 
 if __name__ == "__main__":
     BINARY, SOURCE = sys.argv[1:3]
-    OTHER = {"attention": {"kv_type": "f32"}, "quant": {"use": "native", "activations": "f32"}}
+    OTHER = {"attention": {"use": "paged", "kv_type": "int8"}}
     unittest.main(argv=sys.argv[:1] + sys.argv[3:])
