@@ -34,6 +34,11 @@ class ShadowedRequest final : public OpenRequest,
   }
 
   void Cancel(int32_t choice) override {
+    {
+      // Who has got all of A's answer and leaves ends nothing.
+      const std::lock_guard lock(mutex_);
+      if (Of(Arm::kA).ended) return;
+    }
     Of(Arm::kA).run->Cancel(choice);
     // Of a choice that A alone was told to end B is to say as much as A did.
     if (choice < 0) Of(Arm::kB).run->Cancel(-1);

@@ -300,6 +300,16 @@ TEST_F(TrialClientTest, CancellingCancelsTheShadowToo) {
   EXPECT_EQ(Sum().b.counts.cancelled, 1);
 }
 
+TEST_F(TrialClientTest, WhoLeavesWithAllOfAsAnswerLeavesTheShadowToItsEnd) {
+  Make(1, true);
+  const uint64_t number = Ask();
+  a->Say(0, {1, 2}, FinishReason::kLength);
+  client->Cancel(number, -1);
+  EXPECT_THAT(b->cancelled, IsEmpty());
+  b->Say(0, {1, 2}, FinishReason::kLength);
+  EXPECT_EQ(Sum().outputs.identical, 1);
+}
+
 TEST_F(TrialClientTest, AShadowSaysAsMuchAsWasHeardOfA) {
   Make(1, true);
   const uint64_t number = Ask();
