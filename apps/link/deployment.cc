@@ -15,8 +15,8 @@
 namespace tenon::apps::link {
 namespace {
 
-// With the heartbeats' 200 ms and the fleet's ticks this holds the promise of 2 s.
-constexpr double kStoppedS = 1.8;
+// With the fleet's ticks this holds the promise of 2 s.
+constexpr auto kStopped = std::chrono::milliseconds(1700);
 // Who is silent and was not stopped may only be waiting for a processor.
 constexpr double kDeadS = 5;
 constexpr auto kLookAgain = std::chrono::seconds(1);
@@ -162,8 +162,14 @@ std::string Deployment::WhyKill(Place& place, bool judge) const {
     if (place.lost == Clock::time_point()) place.lost = now;
     return now - place.lost > kDieWithin ? "broke its link" : "";
   }
-  if (judge &&
-      (link.silence_s > kDeadS || (link.silence_s > kStoppedS && place.process->Stopped()))) {
+  // That it is stopped is so however late this thread is.
+  if (!place.process->Stopped()) {
+    place.stopped = Clock::time_point();
+  } else if (place.stopped == Clock::time_point()) {
+    place.stopped = now;
+  }
+  const bool stopped = place.stopped != Clock::time_point() && now - place.stopped > kStopped;
+  if (stopped || (judge && link.silence_s > kDeadS)) {
     return fmt::format("was silent for {:.1f} s", link.silence_s);
   }
   if (place.client->State().step_age_s <= options_.step_limit_s) return "";

@@ -67,10 +67,11 @@ class Deployment {
     std::unique_ptr<WorkerProcess> process;
     std::shared_ptr<RemoteClient> client;
     Clock::time_point started;
-    Clock::time_point lost;  // since when its link is; epoch: it is not
-    bool joined = false;     // the group
-    std::string refused;     // why its link could not be made anew
-    std::string killed;      // why it is killed here
+    Clock::time_point lost;     // since when its link is; epoch: it is not
+    Clock::time_point stopped;  // since when it was seen so; epoch: it is not
+    bool joined = false;        // the group
+    std::string refused;        // why its link could not be made anew
+    std::string killed;         // why it is killed here
     Clock::time_point kill_at;
   };
   using Text = Result<std::shared_ptr<const openai::ModelText>>;
