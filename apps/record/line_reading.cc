@@ -132,6 +132,11 @@ void ReadChoice(Fields& fields, RecordedChoice* out) {
   Take(fields, "cached_tokens", 0, kMost, &out->cached_tokens);
   Take(fields, "first_token_us", int64_t{0}, kMostUs, &out->first_token_us);
   Take(fields, "last_token_us", int64_t{0}, kMostUs, &out->last_token_us);
+  if ((out->first_token_us < 0) != (out->last_token_us < 0) ||
+      out->last_token_us < out->first_token_us) {
+    fields.Refuse("last_token_us",
+                  "first_token_us and last_token_us are not in order, or one is missing");
+  }
   Take(fields, "error", &out->error);
   Take(fields, "text", &out->text);
   TakeIds(fields, "tokens", &out->tokens);

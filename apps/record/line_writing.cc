@@ -126,9 +126,9 @@ void WriteChoice(const RecordedChoice& choice, std::string* out) {
   if (choice.first_token_us >= 0) {
     object.Number("first_token_us", choice.first_token_us);
     object.Number("last_token_us", choice.last_token_us);
-  }
-  if (choice.tokens.size() > 1) {
-    object.Real("per_token_us", static_cast<float>(PerTokenUs(choice)));
+    if (choice.tokens.size() > 1) {
+      object.Real("per_token_us", static_cast<float>(PerTokenUs(choice)));
+    }
   }
   if (!choice.error.empty()) object.Text("error", choice.error);
   object.Ids("tokens", choice.tokens);
