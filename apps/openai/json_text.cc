@@ -57,6 +57,11 @@ void AppendFloat(float value, std::string* out) {
     *out += "null";
     return;
   }
+  // "-0" would be read as a whole number, which has no such zero.
+  if (value == 0 && std::signbit(value)) {
+    *out += "-0.0";
+    return;
+  }
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, value);
   out->append(digits, end.ptr);

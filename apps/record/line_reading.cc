@@ -19,7 +19,13 @@ constexpr int32_t kDepth = 8;
 constexpr int64_t kMostUs = int64_t{1} << 53;
 constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
 constexpr size_t kMostChoices = 4096;
-constexpr double kMostReal = std::numeric_limits<float>::max();
+// The largest float as its shortest text, which lies a little above it.
+constexpr double kMostReal = 3.4028235e38;
+
+float FloatOf(double value) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kLargest, kLargest));
+}
 
 void Take(Fields& fields, const char* name, std::string* out) {
   if (const std::string* text = fields.Text(name)) *out = *text;
@@ -35,7 +41,7 @@ void Take(Fields& fields, const char* name, int32_t low, int32_t high, int32_t* 
 
 void Take(Fields& fields, const char* name, float* out) {
   if (const auto number = fields.Number(name, -kMostReal, kMostReal)) {
-    *out = static_cast<float>(*number);
+    *out = FloatOf(*number);
   }
 }
 
@@ -115,7 +121,7 @@ void ReadBias(Fields& fields, std::vector<TokenBias>* out) {
     if (token == nullptr || *token < 0 || *token > kMost || std::abs(bias) > kMostReal) {
       return fields.RefuseKind("bias", value, "pairs of a token id and a number");
     }
-    out->push_back({static_cast<int32_t>(*token), static_cast<float>(bias)});
+    out->push_back({static_cast<int32_t>(*token), FloatOf(bias)});
   }
 }
 

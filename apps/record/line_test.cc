@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace tenon::apps::record {
 namespace {
@@ -26,6 +27,26 @@ Kind RoundTrip(const Kind& line) {
   auto read = ReadLine(TextOf(line));
   EXPECT_TRUE(read.ok()) << read.error().message;
   return std::get<Kind>(*read);
+}
+
+// What has been read is written so that it reads the same: the largest numbers and a negative zero
+// too.
+TEST(RecordLine, KeepsEveryFloat) {
+  RecordedRequest request;
+  request.request.prompt = {1};
+  request.choices.resize(1);
+  for (const float value : {0.0F, -0.0F, 1e-45F, -3.0F, 0.1F, std::numeric_limits<float>::max(),
+                            std::numeric_limits<float>::lowest()}) {
+    request.request.sampling.temperature = value;
+    request.request.bias = {{5, value}};
+    const RecordedRequest read = RoundTrip(request);
+    EXPECT_EQ(read.request.sampling.temperature, value);
+    EXPECT_EQ(read.request.bias[0].bias, value);
+    EXPECT_EQ(TextOf(read), TextOf(request));
+  }
+  const auto above = ReadLine(
+      R"({"request":{"prompt":[1],"n":1,"choices":[{"end":"stop"}],"bias":[[1,3.4028236e38]]}})");
+  EXPECT_FALSE(above.ok());
 }
 
 TEST(RecordLine, KeepsAllOfARequest) {
