@@ -78,29 +78,33 @@ class Parts {
     if constexpr (kFetched) {
       const int32_t blocks = last - first;
       for (int32_t b = 0; b < blocks; ++b) {
-        parts_[b] = tile.blocks[first + b];
+        parts_[b] = reinterpret_cast<uintptr_t>(tile.blocks[first + b]);
         parts_[blocks + b] = parts_[b] + tile.block.values_at();
       }
       for (int32_t i = 0; i < kAhead; ++i) {
-        parts_[2 * blocks + i] = tile.next == nullptr ? nullptr : tile.next[i];
+        parts_[2 * blocks + i] =
+            tile.next == nullptr ? 0 : reinterpret_cast<uintptr_t>(tile.next[i]);
       }
     }
   }
 
   // What is fetched while part i and those behind it are at work.
-  const uint8_t* const* Ahead(int32_t i) const { return kFetched ? parts_ + i + kAhead : nullptr; }
+  const uintptr_t* Ahead(int32_t i) const { return kFetched ? parts_ + i + kAhead : nullptr; }
 
  private:
   static constexpr int32_t kAhead = 4;
-  const uint8_t* parts_[kFetched ? 2 * kAttentionTileBlocks + kAhead : 1];
+  uintptr_t parts_[kFetched ? 2 * kAttentionTileBlocks + kAhead : 1];
 };
 
 constexpr int64_t kLineBytes = 64;
 
+// An address that nothing need lie at: where no block is there is nothing to fetch.
+inline void Fetch(uintptr_t address) { __builtin_prefetch(reinterpret_cast<const void*>(address)); }
+
 // scores[r][16 * (b - first block) ...] of kBlocks blocks.
 template <typename Stored, int kRows, int kBlocks>
 inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks,
-                        const uint8_t* const* ahead, float* scores) {
+                        const uintptr_t* ahead, float* scores) {
   using Value = typename Stored::Value;
   constexpr int kVectors = kBlocks * kBlockVectors;
   const Value* keys[kBlocks];
@@ -114,7 +118,7 @@ inline void ScoreBlocks(const AttentionTile& tile, const uint8_t* const* blocks,
     if constexpr (Parts<kRows>::kFetched) {
       const int64_t byte = at * int64_t{sizeof(Value)};
       if (byte % kLineBytes == 0) {
-        for (int b = 0; b < kBlocks; ++b) __builtin_prefetch(ahead[b] + byte);
+        for (int b = 0; b < kBlocks; ++b) Fetch(ahead[b] + byte);
       }
     }
     AddProducts<kRows, kVectors>(
@@ -207,11 +211,11 @@ inline void SumValues(const AttentionTile& tile, const Parts<kRows>& parts, int3
     const uint8_t* values = tile.blocks[b] + tile.block.values_at();
     const Value* v =
         reinterpret_cast<const Value*>(values) + int64_t{slot % kKvBlockSlots} * stride + column;
-    const uint8_t* const* ahead = parts.Ahead(blocks + b - first);
+    const uintptr_t* ahead = parts.Ahead(blocks + b - first);
     for (; slot < stop; ++slot, v += stride) {
       if constexpr (Parts<kRows>::kFetched) {
-        const uint8_t* at = *ahead + (reinterpret_cast<const uint8_t*>(v) - values);
-        for (int64_t byte = 0; byte < kBytes; byte += kLineBytes) __builtin_prefetch(at + byte);
+        const uintptr_t at = *ahead + (reinterpret_cast<const uint8_t*>(v) - values);
+        for (int64_t byte = 0; byte < kBytes; byte += kLineBytes) Fetch(at + byte);
       }
       AddProducts<kRows, kVectors>(
           [&](int r) { return Broadcast(tile.scores[r * kAttentionTileSlots + slot]); },
