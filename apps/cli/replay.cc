@@ -199,15 +199,17 @@ void AddReplayOptions(CLI::App& command, ReplayArguments& arguments) {
 }  // namespace
 
 void AddRecordArguments(CLI::App& command, record::RecordOptions& options) {
-  command.add_option("--record", options.folder,
-                     "record requests in this folder: tokens, seeds, options and times, for "
-                     "`tenon replay`");
-  command.add_flag("--record-text", options.text, "with --record: texts as well");
+  CLI::Option* record =
+      command.add_option("--record", options.folder,
+                         "record requests in this folder: tokens, seeds, options and times, for "
+                         "`tenon replay`");
+  command.add_flag("--record-text", options.text, "with --record: texts as well")->needs(record);
   command
       .add_option("--record-max-mib", options.most_mib,
                   "most MiB of a recording; its oldest file goes")
       ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->needs(record);
 }
 
 void AddReplay(CLI::App& app, int& exit_code) {

@@ -32,7 +32,6 @@ std::string Outcomes(const ReplayReport& report) {
 std::string Changes(const ReplayReport& report) {
   const std::vector<Change>& changes = report.differences.changes;
   if (changes.empty()) return "";
-  const auto token = [](int32_t id) { return id < 0 ? "the end" : std::to_string(id); };
   std::string out =
       "<h2>From where on they changed</h2>\n<table><tr><th>request</th><th>choice</th>"
       "<th>token</th><th>recorded there</th><th>replayed there</th><th>tokens recorded</th>"
@@ -41,7 +40,7 @@ std::string Changes(const ReplayReport& report) {
     const Change& change = changes[i];
     out += "<tr>" + Cell(report.requests[change.request].request.id) +
            Cell(std::to_string(change.choice)) + Cell(std::to_string(change.token)) +
-           Cell(token(change.recorded)) + Cell(token(change.replayed)) +
+           Cell(TokenText(change.recorded)) + Cell(TokenText(change.replayed)) +
            Cell(std::to_string(change.recorded_tokens)) +
            Cell(std::to_string(change.replayed_tokens)) + "</tr>\n";
   }

@@ -10,8 +10,6 @@ namespace {
 
 constexpr size_t kShownChanges = 20;
 
-std::string TokenText(int32_t id) { return id < 0 ? "the end" : std::to_string(id); }
-
 std::string ChangeText(const ReplayReport& report, const Change& change) {
   const GenerateRequest& request = report.requests[change.request].request;
   std::string text = fmt::format("  {}", request.id);
@@ -64,6 +62,8 @@ const char* Name(Outcome outcome) {
       return "changed";
   }
 }
+
+std::string TokenText(int32_t id) { return id < 0 ? "the end" : std::to_string(id); }
 
 std::vector<std::string> NotesOf(const RecordedRun& run, bool front_rules) {
   std::vector<std::string> notes;

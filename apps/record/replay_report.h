@@ -31,6 +31,9 @@ std::vector<std::string> NotesOf(const RecordedRun& run, bool front_rules);
 // "identical", "same so far" …
 const char* Name(Outcome outcome);
 
+// A token of an output by its number; below 0, where the output ends.
+std::string TokenText(int32_t id);
+
 // Tables; of the changes the first few.
 std::string ReplayText(const ReplayReport& report);
 
