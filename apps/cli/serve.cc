@@ -98,8 +98,7 @@ FleetOptions MakeFleetOptions(const ServeArguments& arguments) {
   }
   options.trial = compared.trial;
   for (const std::string& path : arguments.pipelines) {
-    options.pipelines.push_back(
-        {path, arguments.shared.overrides, arguments.shared.plugin_dirs, ""});
+    options.pipelines.push_back({path, arguments.shared.overrides, arguments.shared.plugin_dirs});
   }
   for (const std::string& worker : arguments.workers) {
     options.workers.push_back({"", worker, arguments.tls});

@@ -24,7 +24,7 @@ void AddWorker(CLI::App& app, int& exit_code) {
   command->add_option("--tls-cert", endpoint.tls.certificate, "this worker's certificate (PEM)");
   command->add_option("--tls-key", endpoint.tls.key, "its key (PEM)");
   command->add_option("--tls-ca", endpoint.tls.ca, "who signs the server's certificate (PEM)");
-  command->add_option("--share-weights", arguments->session.share_folder,
+  command->add_option("--share-weights", arguments->worker.share_folder,
                       "a folder in memory (/dev/shm/...) where workers keep equal weights once");
   command->add_option("--parent", arguments->worker.parent)->group("");
   command->add_option("--report", arguments->worker.report)->group("");
@@ -33,8 +33,7 @@ void AddWorker(CLI::App& app, int& exit_code) {
     if (arguments->worker.endpoint.socket.empty() && arguments->worker.endpoint.host.empty()) {
       throw CLI::RequiredError("--socket or --listen");
     }
-    arguments->worker.pipeline = {session.pipeline, session.overrides, session.plugin_dirs,
-                                  session.share_folder};
+    arguments->worker.pipeline = {session.pipeline, session.overrides, session.plugin_dirs};
     exit_code = RunWorker(arguments->worker);
   });
 }

@@ -68,7 +68,7 @@ Result<void> Deployment::Start() {
   if (!options_.resolved.empty()) {
     auto path = WriteSnapshot(options_, options_.resolved);
     TENON_RETURN_IF_ERROR(path);
-    start_from_ = {*path, {}, options_.source.plugin_dirs, ""};
+    start_from_ = {*path, {}, options_.source.plugin_dirs};
   }
   return Spawn(places_[0]);
 }
@@ -76,9 +76,10 @@ Result<void> Deployment::Start() {
 Result<void> Deployment::Spawn(Place& place) {
   place = Place();
   place.started = Clock::now();
-  PipelineSource source = start_from_;
-  source.share_folder = options_.share_folder;
-  auto process = WorkerProcess::Start(options_.binary, source, FreshName(options_, ".sock"));
+  auto process = WorkerProcess::Start({.binary = options_.binary,
+                                       .pipeline = start_from_,
+                                       .share_folder = options_.share_folder,
+                                       .socket = FreshName(options_, ".sock")});
   TENON_RETURN_IF_ERROR(process);
   place.process = std::move(*process);
   return {};

@@ -19,7 +19,6 @@ struct PipelineSource {
   std::string path;
   std::vector<std::string> overrides;    // --set
   std::vector<std::string> plugin_dirs;  // --plugin-dir
-  std::string share_folder;              // SessionOptions::share_folder
 };
 
 struct FleetOptions {
@@ -71,9 +70,10 @@ class Fleet : public openai::ModelDirectory {
 // The worker's side: what `tenon worker` does. Returns the process's exit code.
 struct WorkerOptions {
   PipelineSource pipeline;
-  link::Endpoint endpoint;  // where the link listens
-  int parent = 0;           // the process that it ends with; 0: none
-  int report = -1;          // a pipe to that, where it tells how it fares; -1: none
+  std::string share_folder;  // SessionOptions::share_folder
+  link::Endpoint endpoint;   // where the link listens
+  int parent = 0;            // the process that it ends with; 0: none
+  int report = -1;           // a pipe to that, where it tells how it fares; -1: none
 };
 int RunWorker(const WorkerOptions& options);
 

@@ -51,7 +51,7 @@ Result<Opened> Open(const WorkerOptions& options, const std::function<void()>& a
   session.pipeline = options.pipeline.path;
   session.overrides = options.pipeline.overrides;
   session.plugin_dirs = options.pipeline.plugin_dirs;
-  session.share_folder = options.pipeline.share_folder;
+  session.share_folder = options.share_folder;
   // Makes an engine unless the model is an encoder.
   session.purpose = Purpose::kExplain;
   auto opened = Session::Open(session);

@@ -30,25 +30,24 @@ Error Refused(const char* what, int number) {
           fmt::format("a worker cannot be started: {}: {}", what, std::strerror(number))};
 }
 
-std::vector<std::string> CommandOf(const std::string& binary, const PipelineSource& pipeline,
-                                   const std::string& socket) {
-  std::vector<std::string> command = {binary,
-                                      "worker",
-                                      pipeline.path,
-                                      "--socket",
-                                      socket,
-                                      "--parent",
-                                      std::to_string(getpid()),
-                                      "--report",
-                                      std::to_string(kReportFile)};
-  for (const std::string& one : pipeline.overrides) command.insert(command.end(), {"--set", one});
-  for (const std::string& one : pipeline.plugin_dirs) {
-    command.insert(command.end(), {"--plugin-dir", one});
+std::vector<std::string> ArgumentsOf(const WorkerCommand& command) {
+  std::vector<std::string> out = {command.binary,
+                                  "worker",
+                                  command.pipeline.path,
+                                  "--socket",
+                                  command.socket,
+                                  "--parent",
+                                  std::to_string(getpid()),
+                                  "--report",
+                                  std::to_string(kReportFile)};
+  for (const std::string& one : command.pipeline.overrides) out.insert(out.end(), {"--set", one});
+  for (const std::string& one : command.pipeline.plugin_dirs) {
+    out.insert(out.end(), {"--plugin-dir", one});
   }
-  if (!pipeline.share_folder.empty()) {
-    command.insert(command.end(), {"--share-weights", pipeline.share_folder});
+  if (!command.share_folder.empty()) {
+    out.insert(out.end(), {"--share-weights", command.share_folder});
   }
-  return command;
+  return out;
 }
 
 // Signals as a fresh program has them; a process group of its own, so that Ctrl-C in a terminal is
@@ -82,26 +81,24 @@ struct Files {
 
 }  // namespace
 
-Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const std::string& binary,
-                                                            const PipelineSource& pipeline,
-                                                            const std::string& socket) {
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerCommand& command) {
   std::unique_ptr<WorkerProcess> process(new WorkerProcess());
-  process->socket_ = socket;
+  process->socket_ = command.socket;
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return Refused("pipe2", errno);
   process->report_file_ = ends[0];
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  const std::vector<std::string> command = CommandOf(binary, pipeline, socket);
+  const std::vector<std::string> words = ArgumentsOf(command);
   std::vector<char*> arguments;
-  for (const std::string& one : command) arguments.push_back(const_cast<char*>(one.c_str()));
+  for (const std::string& one : words) arguments.push_back(const_cast<char*>(one.c_str()));
   arguments.push_back(nullptr);
   const Attributes attributes;
   const Files files(ends[1]);
   pid_t pid = -1;
-  const int refused =
-      posix_spawn(&pid, binary.c_str(), &files.value, &attributes.value, arguments.data(), environ);
+  const int refused = posix_spawn(&pid, command.binary.c_str(), &files.value, &attributes.value,
+                                  arguments.data(), environ);
   close(ends[1]);
-  if (refused != 0) return Refused(binary.c_str(), refused);
+  if (refused != 0) return Refused(command.binary.c_str(), refused);
   process->pid_ = pid;
   process->pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (process->pidfd_ < 0) return Refused("pidfd_open", errno);

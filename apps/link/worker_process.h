@@ -9,15 +9,20 @@
 
 namespace tenon::apps::link {
 
+struct WorkerCommand {
+  std::string binary;  // this program
+  PipelineSource pipeline;
+  std::string share_folder;  // of its weights; empty: it keeps its own
+  std::string socket;        // where its link is to listen
+};
+
 // A worker that this process started: `tenon worker` with a pipe for its report. It dies with the
 // thread that started it (PR_SET_PDEATHSIG), and is killed and reaped when this ends. It inherits
 // standard output and error, and no other file. Thread: one.
 class WorkerProcess {
  public:
   // kIo where the system refuses.
-  static Result<std::unique_ptr<WorkerProcess>> Start(const std::string& binary,
-                                                      const PipelineSource& pipeline,
-                                                      const std::string& socket);
+  static Result<std::unique_ptr<WorkerProcess>> Start(const WorkerCommand& command);
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
