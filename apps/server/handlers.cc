@@ -191,19 +191,15 @@ void Handlers::Reload(To exchange) {
     return exchange->Reply(ErrorResponse(MakeError(409, "a reload is under way", "reloading")));
   }
   parts_.slow_work(exchange, [this, exchange] {
-    if (trial::Trial* trial = parts_.fleet->trial();
-        trial != nullptr && trial->Phase() <= trial::TrialPhase::kRunning) {
-      reloading_ = false;
-      return exchange->Reply(ErrorResponse(
-          MakeError(409, "two pipelines are compared; promote or roll back first, then reload",
-                    "comparison_running")));
-    }
     const auto reloaded = parts_.fleet->Reload("");
     reloading_ = false;
     if (!reloaded.ok()) {
       parts_.log->Warn("reload", {{"failed", reloaded.error().message}});
+      const trial::Trial* trial = parts_.fleet->trial();
+      const bool tried = trial != nullptr && trial->Phase() <= trial::TrialPhase::kRunning;
       return exchange->Reply(
-          ErrorResponse(MakeError(500, reloaded.error().message, "reload_failed")));
+          ErrorResponse(MakeError(tried ? 409 : 500, reloaded.error().message,
+                                  tried ? "comparison_running" : "reload_failed")));
     }
     parts_.log->Info("reload", {{"status", "done"}});
     exchange->Reply({200, R"({"status":"reloaded"})"});
