@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -84,6 +85,13 @@ struct EngineFacts {
   int32_t embedding_max_tokens = 0;  // most tokens of a text
   int32_t embedding_cut_tokens = 0;  // longer texts are cut to these; 0: refused
 };
+
+// Tokens that a request's prompt and output may have together: what a sequence may hold, and no
+// more than the pool.
+inline int64_t ContextOf(const EngineFacts& facts) {
+  const int64_t pool = int64_t{facts.total_blocks} * facts.block_tokens;
+  return pool > 0 ? std::min<int64_t>(facts.max_context, pool) : facts.max_context;
+}
 
 struct PluginTime {
   std::string family;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/engine/ruled_client.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <mutex>
 #include <utility>
 
+#include "apps/engine/digest.h"
 #include "text/stream_decoder.h"
 
 namespace tenon::apps {
@@ -47,11 +46,7 @@ class Digest {
     Add(std::isnan(value));
     Add(std::isnan(value) ? 0.0f : value);
   }
-  void Take(uint64_t (&out)[2]) const {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(text_.data()), text_.size(), hash);
-    std::memcpy(out, hash, sizeof out);
-  }
+  void Take(uint64_t (&out)[2]) const { std::memcpy(out, Sha256Of(text_).data(), sizeof out); }
 
  private:
   std::string text_;

@@ -14,11 +14,6 @@ using trial::TrialPhase;
 
 constexpr const char* kAsked = "asked for";
 
-int64_t ContextOf(const EngineFacts& facts) {
-  const int64_t pool = int64_t{facts.total_blocks} * facts.block_tokens;
-  return pool > 0 ? std::min<int64_t>(facts.max_context, pool) : facts.max_context;
-}
-
 // The first id that stands for another token; -1: none.
 int32_t FirstOtherToken(const text::Tokenizer& a, const text::Tokenizer& b) {
   const int32_t common = std::min(a.vocab_size(), b.vocab_size());

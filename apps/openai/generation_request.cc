@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/openai/generation_request.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
+#include "apps/engine/digest.h"
 #include "apps/openai/chat_prompt.h"
 #include "fmt/format.h"
 
@@ -23,24 +21,13 @@ int64_t Now() {
 // What tenants and salts share no KV blocks by: 64 bits of SHA-256 over both, each with its length.
 uint64_t CacheSalt(const std::string& tenant, const std::string& salt) {
   if (tenant.empty() && salt.empty()) return 0;
-  const std::string text = fmt::format("{}:{}{}:{}", tenant.size(), tenant, salt.size(), salt);
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  uint64_t out;
-  std::memcpy(&out, digest, sizeof out);
-  return out;
-}
-
-// Tokens that prompt and output may have together.
-int64_t Context(const EngineFacts& facts) {
-  const int64_t pool = int64_t{facts.total_blocks} * facts.block_tokens;
-  return pool > 0 ? std::min<int64_t>(facts.max_context, pool) : facts.max_context;
+  return First64Bits(Sha256Of(fmt::format("{}:{}{}:{}", tenant.size(), tenant, salt.size(), salt)));
 }
 
 // How long the output may be; a refusal in `fields` where the prompt leaves no room.
 int32_t OutputTokens(const GenerationFields& generation, const EngineFacts& facts,
                      size_t prompt_tokens, std::string_view prompt_field, Fields& fields) {
-  const int64_t context = Context(facts);
+  const int64_t context = ContextOf(facts);
   const auto prompt = static_cast<int64_t>(prompt_tokens);
   const int64_t room = context - prompt;
   const int64_t asked =

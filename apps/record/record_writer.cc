@@ -7,10 +7,9 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
-#include <random>
 #include <utility>
 
-#include "apps/pull/checked_file.h"
+#include "apps/engine/digest.h"
 #include "apps/record/line.h"
 #include "fmt/format.h"
 
@@ -27,13 +26,6 @@ std::string RunName() {
   char text[32];
   std::strftime(text, sizeof(text), "%Y%m%dT%H%M%S", &utc);
   return fmt::format("{}.{:03}Z", text, ms % 1000);
-}
-
-std::string RandomBytes() {
-  std::random_device device;
-  std::string bytes;
-  for (int i = 0; i < 8; ++i) bytes += std::to_string(device());
-  return bytes;
 }
 
 // About what it takes in memory.
@@ -69,7 +61,7 @@ Result<std::unique_ptr<RecordWriter>> RecordWriter::Open(RecordOptions options) 
 RecordWriter::RecordWriter(RecordOptions options)
     : options_(std::move(options)),
       run_(RunName()),
-      secret_(RandomBytes()),
+      secret_(RandomBytes(32)),
       files_(options_.folder, run_, options_.most_mib << 20) {}
 
 RecordWriter::~RecordWriter() {
@@ -179,10 +171,7 @@ void RecordWriter::Finish(RecordedRequest& request) const {
 
 uint64_t RecordWriter::Salted(uint64_t salt) const {
   if (salt == 0) return 0;
-  Sha256 hash;
-  const std::string text = secret_ + std::to_string(salt);
-  hash.Add({text.data(), text.size()});
-  return std::stoull(hash.Hexadecimal().substr(0, 16), nullptr, 16);
+  return First64Bits(HmacOf(secret_, std::to_string(salt)));
 }
 
 // Once: a disk that stays full would fill the log.

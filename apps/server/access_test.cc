@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include "apps/engine/digest.h"
 #include "apps/server/handlers.h"
 #include "apps/server/page.h"
 #include "apps/server/testing/client.h"
@@ -191,8 +192,8 @@ TEST(Access, LetsThePageRunItsOwnScriptsOnly) {
   const std::string policy =
       PagePolicy("<style>a{}</style><script type=\"module\">alert(1)</script>");
   EXPECT_THAT(policy, HasSubstr("default-src 'none'"));
-  EXPECT_THAT(policy, HasSubstr("'sha256-" + Base64(Sha256("alert(1)")) + "'"));
-  EXPECT_THAT(policy, HasSubstr("'sha256-" + Base64(Sha256("a{}")) + "'"));
+  EXPECT_THAT(policy, HasSubstr("'sha256-" + Base64(Sha256Of("alert(1)")) + "'"));
+  EXPECT_THAT(policy, HasSubstr("'sha256-" + Base64(Sha256Of("a{}")) + "'"));
   EXPECT_THAT(policy, Not(HasSubstr("unsafe")));
 }
 

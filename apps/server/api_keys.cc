@@ -3,12 +3,10 @@
 
 #include <algorithm>
 
+#include "apps/engine/digest.h"
 #include "fmt/format.h"
 #include "openssl/crypto.h"
 #include "openssl/evp.h"
-#include "openssl/hmac.h"
-#include "openssl/rand.h"
-#include "openssl/sha.h"
 
 namespace tenon::apps::server {
 namespace {
@@ -17,19 +15,6 @@ constexpr size_t kMostKeyBytes = 512;
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::string Hex(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return out;
-}
-
-std::string RandomBytes(size_t count) {
-  std::string bytes(count, '\0');
-  TENON_CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) ==
-              1);
-  return bytes;
 }
 
 // Of `Basic`, the password.
@@ -59,22 +44,7 @@ std::string KeyOf(const RequestHead& head) {
 
 }  // namespace
 
-std::string Hmac(std::string_view key, std::string_view text) {
-  std::string out(SHA256_DIGEST_LENGTH, '\0');
-  unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), Bytes(text), text.size(),
-       reinterpret_cast<unsigned char*>(out.data()), &length);
-  TENON_CHECK(length == out.size());
-  return out;
-}
-
-std::string Sha256(std::string_view text) {
-  std::string out(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(Bytes(text), text.size(), reinterpret_cast<unsigned char*>(out.data()));
-  return out;
-}
-
-std::string RandomHex(size_t bytes) { return Hex(RandomBytes(bytes)); }
+std::string RandomHex(size_t bytes) { return Hexadecimal(RandomBytes(bytes)); }
 
 std::string Base64(std::string_view bytes) {
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
@@ -101,7 +71,8 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
                                "without spaces are wanted",
                                line, key.size(), kMostKeyBytes)};
     }
-    keys.keys_.push_back({Hmac(keys.secret_, key), Hex(Hmac(key, "tenon tenant 1").substr(0, 16))});
+    keys.keys_.push_back(
+        {HmacOf(keys.secret_, key), Hexadecimal(HmacOf(key, "tenon tenant 1").substr(0, 16))});
   }
   if (keys.keys_.empty()) return Error{Status::kInvalid, "API keys: there is none; one a line"};
   return keys;
@@ -113,7 +84,7 @@ std::optional<std::string> ApiKeys::Tenant(const RequestHead& head) const {
 
 std::optional<std::string> ApiKeys::TenantOf(std::string_view asked) const {
   if (keys_.empty()) return "";
-  const std::string digest = Hmac(secret_, asked);
+  const std::string digest = HmacOf(secret_, asked);
   const Key* found = nullptr;
   for (const Key& key : keys_) {
     if (CRYPTO_memcmp(digest.data(), key.digest.data(), digest.size()) == 0) found = &key;

@@ -38,9 +38,7 @@ class ApiKeys {
   std::vector<Key> keys_;
 };
 
-// HMAC-SHA256, 32 bytes; SHA-256, 32 bytes; and `bytes` random ones as hexadecimal digits.
-std::string Hmac(std::string_view key, std::string_view text);
-std::string Sha256(std::string_view text);
+// As many random bytes, two hexadecimal digits each.
 std::string RandomHex(size_t bytes);
 std::string Base64(std::string_view bytes);
 

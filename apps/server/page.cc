@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/server/page.h"
 
+#include "apps/engine/digest.h"
 #include "apps/server/api_keys.h"
 
 namespace tenon::apps::server {
@@ -14,7 +15,7 @@ std::string Hashes(std::string_view page, const std::string& tag) {
     const size_t begin = page.find('>', at);
     const size_t end = page.find("</" + tag + ">", at);
     if (begin == std::string_view::npos || end == std::string_view::npos) break;
-    out += " 'sha256-" + Base64(Sha256(page.substr(begin + 1, end - begin - 1))) + "'";
+    out += " 'sha256-" + Base64(Sha256Of(page.substr(begin + 1, end - begin - 1))) + "'";
     at = end;
   }
   return out.empty() ? " 'none'" : out;

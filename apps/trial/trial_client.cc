@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/trial/trial_client.h"
 
-#include <openssl/hmac.h>
-
-#include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <random>
 #include <utility>
 
+#include "apps/engine/digest.h"
 #include "apps/trial/traffic.h"
 
 namespace tenon::apps::trial {
@@ -21,16 +17,11 @@ TrialClient::TrialClient(std::shared_ptr<EngineClient> a, std::shared_ptr<Engine
   traffic_->engines[1] = std::move(b);
   traffic_->statistics = std::move(statistics);
   traffic_->clock = std::move(clock);
-  std::random_device random;
-  std::generate(key_.begin(), key_.end(), [&] { return static_cast<unsigned char>(random()); });
+  key_ = RandomBytes(32);
 }
 
 bool TrialClient::IsBs(const std::string& sticky) const {
-  unsigned char digest[EVP_MAX_MD_SIZE] = {};
-  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
-       reinterpret_cast<const unsigned char*>(sticky.data()), sticky.size(), digest, nullptr);
-  uint64_t hash = 0;
-  std::memcpy(&hash, digest, sizeof hash);
+  const uint64_t hash = First64Bits(HmacOf(key_, sticky));
   return options_.share >= 1 || std::ldexp(static_cast<double>(hash), -64) < options_.share;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -42,7 +41,7 @@ class TrialClient final : public EngineClient {
 
   const TrialOptions options_;
   const std::shared_ptr<Traffic> traffic_;  // requests outlive the client
-  std::array<unsigned char, 32> key_;
+  std::string key_;
   std::atomic<Mode> mode_ = Mode::kTrying;
 };
 
