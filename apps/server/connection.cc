@@ -8,6 +8,7 @@
 #include "boost/asio/buffer.hpp"
 #include "boost/asio/post.hpp"
 #include "boost/asio/write.hpp"
+#include "boost/beast/core/buffers_suffix.hpp"
 
 namespace tenon::apps::server {
 namespace {
@@ -28,9 +29,15 @@ bool IsId(std::string_view text) {
          });
 }
 
+using Buffers = std::array<asio::const_buffer, 3>;
+
+Buffers BuffersOf(const Turn::Piece& piece) {
+  return {asio::buffer(piece.head), asio::buffer(piece.body), asio::buffer(piece.tail)};
+}
+
 }  // namespace
 
-Connection::Connection(std::shared_ptr<asio::io_context> machine, Socket socket, bool admin_port,
+Connection::Connection(std::shared_ptr<Machine> machine, Socket socket, bool admin_port,
                        Front& front, Crowd& crowd)
     : machine_(std::move(machine)),
       socket_(std::move(socket)),
@@ -62,9 +69,7 @@ void Connection::Start() {
   Read();
 }
 
-void Connection::Wake() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->Flush(); });
-}
+void Connection::Wake() { machine_->Flush(shared_from_this()); }
 
 void Connection::Cut() {
   auto self = weak_from_this().lock();
@@ -182,8 +187,8 @@ void Connection::Upgrade(const std::string& head) {
   state_ = State::kClosed;
   timer_.cancel();
   crowd_.Leave(*this);
-  StartWebSocket(machine_, std::move(socket_), head, MakeRequest(), *verdict_.route, front_,
-                 crowd_);
+  StartWebSocket({machine_, &machine_->context()}, std::move(socket_), head, MakeRequest(),
+                 *verdict_.route, front_, crowd_);
 }
 
 void Connection::SendContinue() {
@@ -257,15 +262,26 @@ void Connection::StartRefusal(Response response, bool reusable) {
   turn_->Reply(std::move(response));
 }
 
+// Most clients have room for a piece; only what the system does not take at once is waited for.
 void Connection::Flush() {
-  if (writing_ || !turn_ || state_ != State::kBusy || !turn_->Take(&piece_)) return;
+  while (!writing_ && turn_ && state_ == State::kBusy && turn_->Take(&piece_)) {
+    if (comment_due_ != kNever) Deadline(&comment_due_, limits_.comment);
+    error_code error;
+    const Buffers buffers = BuffersOf(piece_);
+    const size_t written = socket_.write_some(buffers, error);
+    if (error && error != asio::error::would_block) return Close();
+    if (written < asio::buffer_size(buffers)) return WriteRest(written);
+    if (piece_.last) return EndTurn();
+  }
+}
+
+void Connection::WriteRest(size_t written) {
   writing_ = true;
   Deadline(&write_deadline_, limits_.stall);
-  if (comment_due_ != kNever) Deadline(&comment_due_, limits_.comment);
-  const std::array<asio::const_buffer, 3> buffers = {
-      asio::buffer(piece_.head), asio::buffer(piece_.body), asio::buffer(piece_.tail)};
+  boost::beast::buffers_suffix<Buffers> rest(BuffersOf(piece_));
+  rest.consume(written);
   asio::async_write(
-      socket_, buffers,
+      socket_, rest,
       [self = this](error_code error, size_t) -> size_t {
         // Each byte that the client takes gives it time for the next.
         self->write_deadline_ = Clock::now() + self->limits_.stall;

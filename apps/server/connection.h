@@ -9,8 +9,8 @@
 #include "apps/server/body_reader.h"
 #include "apps/server/crowd.h"
 #include "apps/server/front.h"
+#include "apps/server/machine.h"
 #include "apps/server/turn.h"
-#include "boost/asio/io_context.hpp"
 #include "boost/asio/ip/tcp.hpp"
 #include "boost/asio/steady_timer.hpp"
 
@@ -24,12 +24,13 @@ class Connection : public Wire, public Member, public std::enable_shared_from_th
 
   // `machine` runs the socket and must outlive it, so it is kept; `front` and `crowd` outlive the
   // machine's last step.
-  Connection(std::shared_ptr<boost::asio::io_context> machine, Socket socket, bool admin_port,
-             Front& front, Crowd& crowd);
+  Connection(std::shared_ptr<Machine> machine, Socket socket, bool admin_port, Front& front,
+             Crowd& crowd);
   ~Connection() override;
 
   Socket::executor_type executor() { return socket_.get_executor(); }
   void Start();
+  void Flush();  // sends what there is
   void Wake() override;
   void Cut() override;
   void Evict(bool working_too) override;
@@ -51,7 +52,7 @@ class Connection : public Wire, public Member, public std::enable_shared_from_th
   void Refuse(const FramingError& error);
   void BeginTurn(Request request, const Route* route, bool reusable);
   void StartRefusal(Response response, bool reusable);
-  void Flush();
+  void WriteRest(size_t written);
   void OnWritten(bool failed);
   void EndTurn();
   void Linger();
@@ -61,7 +62,7 @@ class Connection : public Wire, public Member, public std::enable_shared_from_th
   void OnTimer();
   Request MakeRequest();
 
-  const std::shared_ptr<boost::asio::io_context> machine_;  // first: the socket needs it
+  const std::shared_ptr<Machine> machine_;  // first: the socket needs it
   Socket socket_;
   boost::asio::steady_timer timer_;
   Front& front_;

@@ -70,7 +70,7 @@ class HttpServer : public Server, public Front {
 
   const ServerOptions options_;
   const ServerParts parts_;
-  const std::shared_ptr<asio::io_context> machine_;
+  const std::shared_ptr<Machine> machine_;
   asio::executor_work_guard<asio::io_context::executor_type> guard_;
   asio::steady_timer look_;
   asio::thread_pool pool_;
@@ -93,9 +93,9 @@ class HttpServer : public Server, public Front {
 HttpServer::HttpServer(const ServerOptions& options, const ServerParts& parts)
     : options_(options),
       parts_(parts),
-      machine_(std::make_shared<asio::io_context>(options.io_threads)),
-      guard_(machine_->get_executor()),
-      look_(*machine_),
+      machine_(std::make_shared<Machine>(options.io_threads)),
+      guard_(machine_->context().get_executor()),
+      look_(machine_->context()),
       pool_(static_cast<size_t>(options.work_threads)),
       crowd_(options.connections, options.all_body_bytes),
       handlers_({parts.api, parts.fleet, parts.metrics, parts.log, options.most_waiting,
@@ -137,8 +137,8 @@ Result<void> HttpServer::Listen() {
 }
 
 Result<uint16_t> HttpServer::Open(const asio::ip::address& address, uint16_t port, bool admin) {
-  auto door =
-      std::make_unique<Door>(Door{tcp::acceptor(*machine_), asio::steady_timer(*machine_), admin});
+  auto door = std::make_unique<Door>(
+      Door{tcp::acceptor(machine_->context()), asio::steady_timer(machine_->context()), admin});
   const tcp::endpoint endpoint(address, port);
   error_code error;
   door->acceptor.open(endpoint.protocol(), error);
@@ -156,7 +156,7 @@ Result<uint16_t> HttpServer::Open(const asio::ip::address& address, uint16_t por
 
 void HttpServer::Accept(Door& door) {
   door.acceptor.async_accept(
-      asio::make_strand(*machine_), [this, &door](error_code error, tcp::socket socket) {
+      asio::make_strand(machine_->context()), [this, &door](error_code error, tcp::socket socket) {
         if (error == asio::error::operation_aborted || !door.acceptor.is_open()) return;
         if (!error) {
           auto connection =
@@ -192,7 +192,7 @@ void HttpServer::Look() {
 void HttpServer::RunMachine() {
   while (true) {
     try {
-      machine_->run();
+      machine_->context().run();
       return;
     } catch (const std::exception& error) {
       parts_.log->Warn("exception", {{"where", "io"}, {"type", typeid(error).name()}});
@@ -239,9 +239,9 @@ void HttpServer::Stop() {
   if (std::exchange(stopped_, true)) return;
   draining_ = true;
   stopping_ = true;
-  asio::post(*machine_, [this] { look_.cancel(); });
+  asio::post(machine_->context(), [this] { look_.cancel(); });
   for (auto& door : doors_) {
-    asio::post(*machine_, [&door] {
+    asio::post(machine_->context(), [&door] {
       error_code error;
       door->acceptor.close(error);
       door->pause.cancel();
@@ -255,11 +255,11 @@ void HttpServer::Stop() {
   pool_.join();
   slow_pool_.join();
   guard_.reset();
-  machine_->stop();
+  machine_->context().stop();
   for (std::thread& thread : threads_) thread.join();
   // What is left over ends here, where everything still lives.
-  machine_->restart();
-  machine_->poll();
+  machine_->context().restart();
+  machine_->context().poll();
 }
 
 }  // namespace
