@@ -76,6 +76,13 @@ class Expander {
                                    "${{{}:-default}}",
                                    name, name));
     }
+    if (!IsText(value)) {
+      diagnostics_.Add("TN202", mark,
+                       fmt::format("the environment variable {} is not text: it has control "
+                                   "characters, or bytes that UTF-8 has not",
+                                   name));
+      return "";
+    }
     if (value.size() > kMostBytes - bytes_) {
       if (!told_) diagnostics_.Add("TN202", mark, "variables beyond 1 MiB in all");
       told_ = true;

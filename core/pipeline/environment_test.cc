@@ -53,6 +53,13 @@ TEST(ExpandEnvironment, WrongNamesAndBracesAreErrors) {
   EXPECT_THAT(Expanded("${A-B}"), HasSubstr("names no variable"));
 }
 
+TEST(ExpandEnvironment, AValueThatIsNoTextIsAnError) {
+  setenv("TENON_TEST_A", "a\x01", 1);
+  EXPECT_THAT(Expanded("${TENON_TEST_A}"), HasSubstr("TENON_TEST_A is not text"));
+  setenv("TENON_TEST_A", "a\xff", 1);
+  EXPECT_THAT(Expanded("${TENON_TEST_A}"), HasSubstr("TENON_TEST_A is not text"));
+}
+
 TEST(ExpandEnvironment, DoesNotGrowWithoutEnd) {
   setenv("TENON_TEST_A", std::string(100000, 'x').c_str(), 1);
   std::string text;

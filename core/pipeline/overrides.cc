@@ -31,6 +31,11 @@ std::optional<Override> Split(const std::string& text, Sources& sources, Diagnos
     diagnostics.Add("TN208", mark, "family.key=value allowed, e.g. attention.use=flash");
     return std::nullopt;
   }
+  if (!IsText(text)) {
+    diagnostics.Add("TN208", mark,
+                    "this is not text: it has control characters, or bytes that UTF-8 has not");
+    return std::nullopt;
+  }
   const std::string path = text.substr(0, equals);
   const std::string value = text.substr(equals + 1);
   const size_t dot = std::min(path.find('.'), path.size());

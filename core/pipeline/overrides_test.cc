@@ -103,6 +103,16 @@ TEST(Overrides, ErrorsNameTheArgument) {
   EXPECT_THAT(ErrorOf(kYaml, {"decoding=[a"}), HasSubstr("TN200 --set decoding=[a: this is not"));
 }
 
+TEST(Overrides, WhatIsNoTextIsAnError) {
+  for (const std::string& value :
+       {std::string("d\x01"), std::string("d\0", 2), std::string("\xfe")}) {
+    const auto pipeline = LoadFake(kYaml, {"model=" + value});
+    ASSERT_FALSE(pipeline.ok());
+    EXPECT_EQ(pipeline.error().code, "TN208");
+    EXPECT_THAT(pipeline.error().message, HasSubstr("this is not text"));
+  }
+}
+
 TEST(Overrides, SurviveMisshapenTrees) {
   for (const char* yaml : {"attention: []\n", "attention: 3\n", "decoding: {a: [1]}\n",
                            "decoding: [[x], 3, ~]\n", "memory: x\n", "adapters: [1]\n"}) {

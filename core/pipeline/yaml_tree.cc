@@ -22,10 +22,10 @@ struct Refused {
   std::string text;
 };
 
-// In flow style YAML would take the braces of ${VAR} for a mapping's: while it parses, these stand
-// for them.
-constexpr char kOpenBrace = '\x01';
-constexpr char kCloseBrace = '\x02';
+// In flow style YAML would take the braces of ${VAR} for a mapping's: while it parses, these bytes
+// stand for them, which no UTF-8 has and no escape of YAML makes.
+constexpr char kOpenBrace = '\xfe';
+constexpr char kCloseBrace = '\xff';
 
 std::string HideBraces(std::string text) {
   constexpr const char* kNameBytes =
@@ -51,14 +51,6 @@ std::string ShowBraces(std::string text) {
   std::replace(text.begin(), text.end(), kOpenBrace, '{');
   std::replace(text.begin(), text.end(), kCloseBrace, '}');
   return text;
-}
-
-// Whether the text is UTF-8 by its looks: without control characters but tabs and line ends.
-bool IsText(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 && c != '\t' && c != '\n' && c != '\r';
-  });
 }
 
 // Where each line of a text begins; turns yaml-cpp's places (lines and bytes from 0) into marks.
@@ -278,6 +270,13 @@ const char* Name(YamlNode::Kind kind) {
   return "a mapping";
 }
 
+bool IsText(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0xf8 || (byte < 0x20 && c != '\t' && c != '\n' && c != '\r');
+  });
+}
+
 std::optional<YamlNode> ParseYaml(const Source& source, Diagnostics& diagnostics) {
   if (source.text.size() > kMostYamlBytes) {
     diagnostics.Add("TN200", {&source},
@@ -286,7 +285,7 @@ std::optional<YamlNode> ParseYaml(const Source& source, Diagnostics& diagnostics
   }
   if (!IsText(source.text)) {
     diagnostics.Add("TN200", {&source},
-                    "this is not text: it has control characters; UTF-8 allowed");
+                    "this is not text: it has control characters, or bytes that UTF-8 has not");
     return std::nullopt;
   }
   const Lines lines(source);

@@ -80,9 +80,21 @@ TEST(ParseYaml, VariablesMayStandInFlowStyle) {
 }
 
 TEST(ParseYaml, ControlCharactersAreRefused) {
-  EXPECT_EQ(ErrorIn(std::string("a: \x01")),
-            "TN200 p.yaml: this is not text: it has control characters; UTF-8 allowed");
+  EXPECT_EQ(
+      ErrorIn(std::string("a: \x01")),
+      "TN200 p.yaml: this is not text: it has control characters, or bytes that UTF-8 has not");
   EXPECT_THAT(ErrorIn(std::string("a\0b", 3)), HasSubstr("control characters"));
+  EXPECT_THAT(ErrorIn("a: \xff"), HasSubstr("bytes that UTF-8 has not"));
+}
+
+TEST(ParseYaml, EscapesAreWhatTheySay) {
+  const Source source{"p.yaml", "", R"(a: ["\x01\x02", "\xfe\xff", "${X}\x01"])"};
+  Diagnostics diagnostics;
+  const auto root = ParseYaml(source, diagnostics);
+  ASSERT_TRUE(root) << diagnostics.Join().message;
+  EXPECT_EQ(root->Get("a")->items[0].text, "\x01\x02");
+  EXPECT_EQ(root->Get("a")->items[1].text, "\u00fe\u00ff");
+  EXPECT_EQ(root->Get("a")->items[2].text, "${X}\x01");
 }
 
 TEST(ParseYaml, DuplicateKeysAreErrors) {
