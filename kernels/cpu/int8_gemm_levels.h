@@ -150,28 +150,34 @@ static void Int8GemmOfType(const Int8Gemm& gemm) {
   }
 }
 
-template <typename L>
-static void Int8GemmLevel(const Int8Gemm& gemm) {
-  switch (gemm.type) {
+// Calls run.operator()<type>() for a type that panels are packed of; nothing for others.
+template <typename Run>
+static inline void ForPackedType(DType type, Run run) {
+  switch (type) {
     case DType::kQ4_0:
-      return Int8GemmOfType<L, DType::kQ4_0>(gemm);
+      return run.template operator()<DType::kQ4_0>();
     case DType::kQ4_1:
-      return Int8GemmOfType<L, DType::kQ4_1>(gemm);
+      return run.template operator()<DType::kQ4_1>();
     case DType::kQ5_0:
-      return Int8GemmOfType<L, DType::kQ5_0>(gemm);
+      return run.template operator()<DType::kQ5_0>();
     case DType::kQ5_1:
-      return Int8GemmOfType<L, DType::kQ5_1>(gemm);
+      return run.template operator()<DType::kQ5_1>();
     case DType::kQ8_0:
-      return Int8GemmOfType<L, DType::kQ8_0>(gemm);
+      return run.template operator()<DType::kQ8_0>();
     case DType::kQ4_K:
-      return Int8GemmOfType<L, DType::kQ4_K>(gemm);
+      return run.template operator()<DType::kQ4_K>();
     case DType::kQ5_K:
-      return Int8GemmOfType<L, DType::kQ5_K>(gemm);
+      return run.template operator()<DType::kQ5_K>();
     case DType::kQ6_K:
-      return Int8GemmOfType<L, DType::kQ6_K>(gemm);
+      return run.template operator()<DType::kQ6_K>();
     default:
       return;
   }
+}
+
+template <typename L>
+static void Int8GemmLevel(const Int8Gemm& gemm) {
+  ForPackedType(gemm.type, [&]<DType kType> { Int8GemmOfType<L, kType>(gemm); });
 }
 
 }  // namespace tenon::cpu

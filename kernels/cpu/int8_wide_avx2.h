@@ -196,26 +196,7 @@ class Wide {
 // Either shape, whichever is the quicker one.
 void Int8GemmOf256(const Int8Gemm& gemm) {
   if (gemm.tokens < kInt8WideTokensAvx2) return Int8GemmLevel<Narrow>(gemm);
-  switch (gemm.type) {
-    case DType::kQ4_0:
-      return Wide<DType::kQ4_0>(gemm).Run();
-    case DType::kQ4_1:
-      return Wide<DType::kQ4_1>(gemm).Run();
-    case DType::kQ5_0:
-      return Wide<DType::kQ5_0>(gemm).Run();
-    case DType::kQ5_1:
-      return Wide<DType::kQ5_1>(gemm).Run();
-    case DType::kQ8_0:
-      return Wide<DType::kQ8_0>(gemm).Run();
-    case DType::kQ4_K:
-      return Wide<DType::kQ4_K>(gemm).Run();
-    case DType::kQ5_K:
-      return Wide<DType::kQ5_K>(gemm).Run();
-    case DType::kQ6_K:
-      return Wide<DType::kQ6_K>(gemm).Run();
-    default:
-      return;
-  }
+  ForPackedType(gemm.type, [&]<DType kType> { Wide<kType>(gemm).Run(); });
 }
 
 }  // namespace
