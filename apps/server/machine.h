@@ -12,7 +12,7 @@ namespace tenon::apps::server {
 class Connection;
 
 // The event loop of a server's sockets. A step of an engine gives many connections something to
-// send at once: one thread is woken, once, and sends for all of them. Thread: any.
+// send at once: a thread is woken for every few dozen, not for each. Thread: any.
 class Machine {
  public:
   explicit Machine(int threads) : context_(threads) {}
@@ -23,11 +23,14 @@ class Machine {
   void Flush(std::shared_ptr<Connection> connection);
 
  private:
-  void FlushAll();
+  using Connections = std::vector<std::shared_ptr<Connection>>;
+
+  void FlushSome();
+  static void Flush(Connections connections);
 
   boost::asio::io_context context_;
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Connection>> to_flush_;  // not empty: FlushAll is on its way
+  Connections to_flush_;  // not empty: FlushSome is on its way
 };
 
 }  // namespace tenon::apps::server
