@@ -78,9 +78,7 @@ class Expander {
     }
     if (!IsText(value)) {
       diagnostics_.Add("TN202", mark,
-                       fmt::format("the environment variable {} is not text: it has control "
-                                   "characters, or bytes that UTF-8 has not",
-                                   name));
+                       fmt::format("the environment variable {} is {}", name, kNotText));
       return "";
     }
     if (value.size() > kMostBytes - bytes_) {

@@ -32,8 +32,7 @@ std::optional<Override> Split(const std::string& text, Sources& sources, Diagnos
     return std::nullopt;
   }
   if (!IsText(text)) {
-    diagnostics.Add("TN208", mark,
-                    "this is not text: it has control characters, or bytes that UTF-8 has not");
+    diagnostics.Add("TN208", mark, fmt::format("this is {}", kNotText));
     return std::nullopt;
   }
   const std::string path = text.substr(0, equals);

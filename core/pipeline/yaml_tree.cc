@@ -284,8 +284,7 @@ std::optional<YamlNode> ParseYaml(const Source& source, Diagnostics& diagnostics
     return std::nullopt;
   }
   if (!IsText(source.text)) {
-    diagnostics.Add("TN200", {&source},
-                    "this is not text: it has control characters, or bytes that UTF-8 has not");
+    diagnostics.Add("TN200", {&source}, fmt::format("this is {}", kNotText));
     return std::nullopt;
   }
   const Lines lines(source);

@@ -55,8 +55,10 @@ inline constexpr size_t kMostYamlNodes = 5'000;
 inline constexpr size_t kMostYamlText = 4 << 20;  // bytes of scalars, aliases repeated
 
 // Whether the text is UTF-8 by its looks: without control characters but tabs and line ends, and
-// without bytes from 0xf8 on.
+// without bytes from 0xf8 on. And what to say where it is not: "this is ...".
 bool IsText(std::string_view text);
+inline constexpr const char* kNotText =
+    "not text: it has control characters, or bytes that UTF-8 has not";
 
 // Reads the document; an empty one is an empty map. Nothing where it is no YAML, holds more than
 // one document, or goes beyond the limits above (TN200 is added). A key that is there twice
